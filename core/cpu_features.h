@@ -1,0 +1,18 @@
+#pragma once
+// What this processor can do, and the instruction set that the kernels use.
+
+#include <string>
+
+namespace selvedge::core {
+
+// Ordered: a higher one includes what the lower ones of its family can do.
+enum class Isa { kScalar, kAvx2, kAvx512, kAvx512Vnni, kNeon, kNeonDot };
+
+// The best that processor, system and build allow;
+// SELVEDGE_FORCE_ISA=scalar|avx2|avx512|avx512vnni|neon|neondot lowers it (an ISA that is not
+// available is ignored). Chosen once.
+Isa ActiveIsa();
+const char* IsaName(Isa isa);
+std::string CpuName();  // e.g. from /proc/cpuinfo, "unknown" if it cannot be read
+
+}  // namespace selvedge::core

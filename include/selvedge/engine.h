@@ -1,0 +1,148 @@
+#pragma once
+// Inference: a base model, and generations on it with the adapters of a home or of files.
+//
+// Engine is safe to use from several threads; each Generate call is its own session. An adapter
+// published while a generation runs is used by the next one: a generation keeps the set it started
+// with.
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <selvedge/status.h>
+
+namespace selvedge {
+
+class Home;
+
+struct ModelInfo {
+  std::string path;  // "embedded:default" for the built-in model
+  std::string arch;  // general.architecture
+  std::string name;  // general.name, may be empty
+  int64_t parameters = 0;
+  int64_t tensors = 0;
+  int64_t layers = 0;
+  int64_t embedding_length = 0;
+  int64_t context_length = 0;
+  int64_t vocab_size = 0;
+  int64_t file_bytes = 0;
+  std::map<std::string, int64_t> types;  // tensor type name -> count
+};
+
+struct SamplingOptions {
+  double temperature = 0.8;     // 0 = greedy
+  int top_k = 40;               // 0 = off
+  double top_p = 0.95;          // 1 = off
+  double min_p = 0.05;          // 0 = off
+  double repeat_penalty = 1.0;  // 1 = off
+  int repeat_last_n = 64;       // tokens looked back on by the penalty; 0 = off, -1 = whole context
+  uint64_t seed = 0;            // 0 = from the operating system
+};
+
+// A LoRA adapter file or folder to apply beside, or instead of, the home's active adapter.
+struct LoraFile {
+  std::string path;  // PEFT folder or GGUF adapter
+  double scale = 1;
+};
+
+struct GenerateOptions {
+  std::string prompt;       // UTF-8 (invalid bytes become U+FFFD)
+  int64_t n_predict = 128;  // -1 = until end of text or context
+  int64_t n_ctx = 0;        // 0 = from the model
+  SamplingOptions sampling;
+  bool parse_special = false;  // special tokens in the prompt are recognised
+  bool ignore_eos = false;
+  std::string adapter = "active";  // registry id, "active" (none without a home) or "none"
+  std::vector<LoraFile> lora;
+  std::vector<std::string> stop;  // generation ends before any of these strings
+  // Called with each piece of whole UTF-8 text as it comes; return false to stop.
+  std::function<bool(std::string_view)> on_text;
+};
+
+struct GenerateResult {
+  std::string text;
+  int64_t prompt_tokens = 0;
+  int64_t generated_tokens = 0;
+  double prompt_tokens_per_s = 0;
+  double tokens_per_s = 0;
+  double first_token_ms = 0;             // from the call to the first generated token
+  std::string finish_reason;             // "stop" | "length" | "cancelled"
+  std::vector<std::string> adapter_ids;  // registry ids or file names of what was applied
+};
+
+struct ChatMessage {
+  std::string role;  // "system" | "user" | "assistant"
+  std::string content;
+};
+
+struct EvalOptions {
+  std::vector<std::string> documents;  // each scored on its own, after <s>
+  int64_t n_ctx = 0;                   // window length; 0 = from the model
+  std::string adapter = "none";
+  std::vector<LoraFile> lora;
+};
+
+struct EvalResult {
+  int64_t tokens = 0;  // scored tokens
+  double loss = 0;     // mean cross-entropy, nats per token
+  double ppl = 0;      // exp(loss)
+  double bits_per_byte = 0;
+  double top1 = 0;  // share of next tokens ranked first
+  double top3 = 0;
+  int64_t words = 0;
+  double word_top1 =
+      0;  // share of words all of whose tokens were ranked first, given the true prefix
+  double word_top3 = 0;
+};
+
+struct EngineOptions {
+  std::string model_path;  // GGUF; empty = the embedded default model
+  int threads = 0;         // 0 = one per core
+};
+
+class Engine {
+ public:
+  // kNotFound, kIo, kFormat, kLimit, kIncompatible as the file deserves.
+  static Result<Engine> Open(const EngineOptions& options);
+
+  Engine(Engine&&) noexcept;
+  Engine& operator=(Engine&&) noexcept;
+  ~Engine();
+
+  ModelInfo info() const;
+  // SHA-256 in hex of architecture, tokenizer and tensors (storage/gguf documents the exact bytes);
+  // cached.
+  Result<std::string> BaseDigest() const;
+
+  // Makes "active" mean the active adapter of `home`, which must outlive the engine. Each request
+  // looks at the registry, so an adapter activated by another process is picked up without restart.
+  Status AttachHome(Home* home);
+
+  Result<GenerateResult> Generate(const GenerateOptions& options) const;
+  // Renders messages by the model's chat template and continues as the assistant; options.prompt is
+  // ignored.
+  Result<GenerateResult> Chat(const std::vector<ChatMessage>& messages,
+                              const GenerateOptions& options) const;
+
+  Result<EvalResult> Eval(const EvalOptions& options) const;
+
+  Result<std::vector<int32_t>> Tokenize(std::string_view text, bool add_bos,
+                                        bool parse_special) const;
+  Result<std::string> Detokenize(const std::vector<int32_t>& ids) const;
+  // [vocab] after the last id or, with all, [ids.size(), vocab] row-major; float32.
+  Result<std::vector<float>> Logits(const std::vector<int32_t>& ids,
+                                    const std::vector<LoraFile>& lora, bool all) const;
+
+  struct Impl;
+  Impl* impl() const { return impl_.get(); }
+
+ private:
+  explicit Engine(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace selvedge

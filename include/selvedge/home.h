@@ -1,0 +1,276 @@
+#pragma once
+// The encrypted home: consent, records, jobs, the privacy ledger and the adapter registry of one
+// owner.
+//
+// A Home may be used from several threads (calls are serialised) and opened by several processes at
+// once; only one of them trains at a time (kBusy for the second).
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <selvedge/privacy.h>
+#include <selvedge/status.h>
+
+namespace selvedge {
+
+// Where the 256-bit store key comes from. At most one of the two files.
+struct KeySource {
+  std::string key_file;         // 32 raw bytes or 64 hex digits, mode 0600
+  std::string passphrase_file;  // first line, through Argon2id with the home's salt
+  // Neither: a key file of the home's own, HOME/key, made at Create (protects copies of the
+  // database, not of the home).
+};
+
+struct HomeOptions {
+  std::string path;  // created with mode 0700; must not hold a home yet
+  KeySource key;
+  std::string model_path;       // base model; empty = the embedded default model
+  std::string unit = "record";  // record | thread | day: what one protected group is
+  double epsilon_budget = 8;    // lifetime budget of every group
+  double delta = 1e-5;
+};
+
+struct HomeInfo {
+  std::string path;
+  std::string base_digest;
+  std::string unit;
+  double epsilon_budget = 0;
+  double delta = 0;
+  int64_t schema_version = 0;
+  std::string cipher;        // e.g. "sqlcipher 4"
+  std::string key_provider;  // "passphrase" | "key-file" | "home-key-file"
+};
+
+struct Consent {
+  std::string source;
+  std::string purpose;  // "personalization"
+  bool granted = false;
+  std::string granted_at;  // ISO 8601 UTC; empty if never
+  std::string revoked_at;
+  int64_t retention_days = 0;  // 0 = no limit
+};
+
+struct Record {
+  std::string id;  // caller's id, else made from the content
+  std::string text;
+  std::string source;
+  std::string thread;  // may be empty
+  std::string role;    // may be empty
+  std::string ts;      // ISO 8601; empty = time of arrival
+};
+
+enum class RecordFormat { kText, kJsonl, kChat };
+
+struct RejectedRecord {
+  int64_t line = 0;    // 1-based
+  std::string reason;  // never the content
+};
+
+struct IngestReport {
+  int64_t added = 0;
+  int64_t duplicate = 0;
+  int64_t redacted_spans = 0;
+  std::vector<RejectedRecord> rejected;
+};
+
+struct RecordFilter {
+  std::optional<std::string> source;
+  std::optional<std::string> id;
+  std::optional<std::string> before;  // ISO 8601 date or time
+  int64_t limit = 0;                  // 0 = all
+};
+
+struct DataStats {
+  int64_t records = 0;
+  int64_t bytes = 0;
+  struct BySource {
+    std::string source;
+    int64_t records = 0;
+    int64_t bytes = 0;
+  };
+  std::vector<BySource> by_source;
+};
+
+struct AdapterInfo {
+  std::string id;
+  std::string parent;  // id it was trained from or empty
+  std::string base_digest;
+  int rank = 0;
+  double alpha = 0;
+  std::vector<std::string> target_modules;
+  bool dp = true;            // false: trained with --dp off
+  PrivacyStatement privacy;  // epsilon is 0 and accountant empty when dp is false
+  std::string created;       // ISO 8601 UTC
+  std::string state;         // "active" | "available" | "rejected" | "retired"
+  std::string reason;        // why rejected or retired
+  std::string sha256;        // of adapter_model.safetensors
+};
+
+struct JobInfo {
+  std::string id;
+  std::string state;  // "running" | "stopped" | "done" | "failed" | "cancelled" | "deferred"
+  std::string reason;
+  std::string created;
+  std::string updated;
+  int64_t steps_done = 0;
+  int64_t steps_planned = 0;
+  std::string adapter_id;
+};
+
+struct Release {  // one training run's entry in the ledger
+  std::string job_id;
+  std::string adapter_id;
+  double sampling_rate = 1;
+  double noise_multiplier = 0;
+  int64_t steps = 0;   // charged
+  double epsilon = 0;  // of this release alone
+  std::string at;
+};
+
+struct PrivacyStatus {
+  std::string unit;
+  double epsilon_budget = 0;
+  double epsilon_spent = 0;  // of the group that spent most
+  double epsilon_left = 0;
+  double delta = 0;
+  int64_t groups = 0;
+  bool ledger_intact = true;
+  std::vector<Release> releases;
+};
+
+enum class Condition { kCharging, kIdle, kCool, kUnmetered };
+
+struct ConditionState {
+  Condition condition;
+  std::optional<bool> holds;  // empty: unknown on this device
+  std::string detail;         // e.g. "AC0 online=0"
+};
+
+// Reads the device's state from sysfs below `root` ("" = "/"); never fails: what cannot be read is
+// unknown.
+std::vector<ConditionState> ReadConditions(const std::vector<Condition>& wanted,
+                                           const std::string& root = "");
+const char* ConditionName(Condition condition);  // "charging", "idle", "cool", "unmetered"
+
+struct TrainOptions {
+  bool now = false;  // skip the conditions
+  std::vector<Condition> when = {Condition::kCharging, Condition::kIdle, Condition::kCool};
+  bool dp = true;
+  double epsilon = 0;           // of this run at the home's delta; 0 = what the ledger has left
+  double noise_multiplier = 0;  // 0 = solved from epsilon and steps
+  double clip_norm = 1.0;
+  int rank = 8;
+  double alpha = 16;
+  std::vector<std::string> target_modules = {
+      "all-linear"};            // or q_proj k_proj v_proj o_proj gate_proj up_proj down_proj
+  int64_t steps = 0;            // 0 = chosen from the amount of data
+  int64_t batch_size = 0;       // expected groups per step; 0 = full batch, else Poisson sampling
+  int64_t seq_len = 0;          // tokens per record kept; 0 = the model's context
+  double learning_rate = 0;     // 0 = default for the optimizer and mode
+  int64_t memory_limit_mb = 0;  // 0 = no limit
+  double time_limit_s = 0;      // 0 = no limit; else the run stops with a checkpoint
+  uint64_t seed = 0;            // data order and initialisation only, never the noise
+  int threads = 0;
+  std::string
+      resume_job;  // job id, or empty = the newest stopped one of the same configuration, if any
+};
+
+struct TrainProgress {
+  int64_t step = 0;
+  int64_t steps = 0;
+  double loss = 0;  // shown to the owner, never stored
+  double label_tokens_per_s = 0;
+  double epsilon_spent = 0;
+};
+
+struct TrainReport {
+  std::string job_id;
+  std::string state;  // "done" | "stopped"
+  int64_t steps = 0;
+  int64_t label_tokens = 0;
+  double label_tokens_per_s = 0;
+  double epsilon_spent = 0;
+  double epsilon_left = 0;
+  double delta = 0;
+  double loss_train = 0;
+  double loss_holdout_before = 0;
+  double loss_holdout_after = 0;
+  std::string gate;        // "accepted" | "rejected: reason"
+  std::string adapter_id;  // empty if rejected or stopped
+  double peak_rss_mb = 0;
+  int64_t resumed_from_step = 0;
+  PrivacyStatement privacy;
+};
+
+struct DoctorCheck {
+  std::string name;
+  bool ok = false;
+  std::string detail;  // what was found and, if not ok, what to do
+};
+
+class Home {
+ public:
+  static Result<Home> Create(const HomeOptions& options);
+  // kNotFound: no home there. kAuth: wrong key. kKeyLost: the key file is gone. kFormat: damaged.
+  static Result<Home> Open(const std::string& path, const KeySource& key);
+
+  Home(Home&&) noexcept;
+  Home& operator=(Home&&) noexcept;
+  ~Home();
+
+  HomeInfo info() const;
+  std::string model_path() const;
+
+  // Consent. Nothing is stored or used for training without a grant of its source.
+  Status Grant(const std::string& source, const std::string& purpose, int64_t retention_days);
+  // Stops use at once; adapters trained on the source's records are retired. kNotFound if never
+  // granted.
+  Status Revoke(const std::string& source, const std::string& purpose);
+  Result<std::vector<Consent>> Consents() const;
+
+  // Ingest: consent, UTF-8 check, redaction, deduplication, storage. kPolicy without a grant.
+  // `data` is the content of a file in `format`; faulty lines are reported, the others are kept.
+  Result<IngestReport> Ingest(const std::string& source, RecordFormat format, std::string_view data,
+                              const std::string& thread);
+
+  Result<DataStats> Stats(const RecordFilter& filter) const;
+  Result<std::vector<Record>> Records(const RecordFilter& filter) const;
+  // Number deleted. Adapters that saw a deleted record are retired.
+  Result<int64_t> DeleteRecords(const RecordFilter& filter);
+
+  // One training job. `stop` may become true at any time (also from a signal handler): the run then
+  // ends within one micro-batch with a checkpoint and kCancelled. kDeferred names every condition
+  // that failed or is unknown.
+  Result<TrainReport> Train(const TrainOptions& options, const std::atomic<bool>* stop,
+                            const std::function<void(const TrainProgress&)>& on_progress);
+  Result<std::vector<JobInfo>> Jobs() const;
+  Status CancelJob(const std::string& id);
+
+  Result<std::vector<AdapterInfo>> Adapters() const;
+  Result<AdapterInfo> Adapter(const std::string& id) const;
+  Status UseAdapter(const std::string& id);  // "none" deactivates
+  Result<AdapterInfo> RollbackAdapter();     // activates the one that was active before
+  Status RemoveAdapter(const std::string& id);
+  Status VerifyAdapter(const std::string& id) const;  // digest, signature, base, finite weights
+
+  Result<PrivacyStatus> Privacy() const;
+
+  struct Impl;
+  Impl* impl() const { return impl_.get(); }
+
+ private:
+  explicit Home(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// Checks the home (may be empty), the model, the libraries and the device conditions.
+std::vector<DoctorCheck> Doctor(const std::string& home_path, const KeySource& key,
+                                const std::string& model_path);
+
+}  // namespace selvedge

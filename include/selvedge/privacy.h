@@ -1,0 +1,61 @@
+#pragma once
+// What a privacy claim is, and calculators that need no home.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <selvedge/status.h>
+
+namespace selvedge {
+
+// The one statement about privacy; the command, logs, manifests and documents print it from here.
+struct PrivacyStatement {
+  std::string unit = "record";  // what one protected group is: record | thread | day
+  double epsilon = 0;           // upper bound at delta
+  double delta = 0;
+  std::string accountant;  // "gaussian" | "rdp" | "pld": which valid bound was smallest
+  std::string sampling = "full-batch";  // "full-batch" | "poisson"
+  double sampling_rate = 1;             // q
+  double noise_multiplier = 0;          // sigma: noise standard deviation / clip norm
+  int64_t steps = 0;
+  std::string neighbouring = "zero-out";  // one group's contribution replaced by nothing
+};
+
+// `steps` releases of the Poisson-subsampled (or, with sampling_rate 1, plain) Gaussian mechanism.
+struct MechanismEvent {
+  double sampling_rate = 1;     // in [0, 1]
+  double noise_multiplier = 1;  // > 0
+  int64_t steps = 1;            // >= 0
+};
+
+enum class Accountant { kBest, kRdp, kPld };
+
+// Upper bound on epsilon of the composed events at delta in (0, 1). kBest is the minimum of all
+// valid bounds. kUsage if a parameter is out of range.
+Result<double> ComputeEpsilon(const std::vector<MechanismEvent>& events, double delta,
+                              Accountant accountant = Accountant::kBest);
+
+// Smallest noise multiplier (to a relative 1e-4, rounded up) whose epsilon at delta is at most
+// `epsilon`.
+Result<double> ComputeNoiseMultiplier(double epsilon, double delta, double sampling_rate,
+                                      int64_t steps, Accountant accountant = Accountant::kBest);
+
+// A piece of personal data found in a text: UTF-8 byte offsets, half open.
+struct PiiSpan {
+  size_t start = 0;
+  size_t end = 0;
+  std::string type;  // "EMAIL", "PHONE", "CREDIT_CARD", "IBAN", "IP_ADDRESS", "URL_CREDENTIALS",
+                     // "SECRET", ...
+};
+
+struct Redaction {
+  std::string text;            // input with each span replaced by <TYPE>
+  std::vector<PiiSpan> spans;  // offsets in the input, ascending, disjoint
+};
+
+// What redaction at ingest does to one text (valid UTF-8).
+Redaction Redact(std::string_view text);
+
+}  // namespace selvedge

@@ -1,0 +1,14 @@
+#pragma once
+// Everything of the C++ API.
+
+#include <selvedge/engine.h>
+#include <selvedge/home.h>
+#include <selvedge/privacy.h>
+#include <selvedge/status.h>
+
+namespace selvedge {
+
+// "MAJOR.MINOR.PATCH"
+const char* Version();
+
+}  // namespace selvedge
