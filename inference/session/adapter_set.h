@@ -1,0 +1,50 @@
+#pragma once
+// The adapters that one generation applies: immutable, bound to a model, shared by sessions.
+// Publishing another set is an atomic exchange of a shared_ptr; the old one is freed when its last
+// session ends.
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <selvedge/status.h>
+
+#include "adapters/lora.h"
+#include "inference/model/model.h"
+
+namespace selvedge::inference {
+
+class AdapterSet {
+ public:
+  struct Item {
+    std::string id;  // registry id or file name
+    std::shared_ptr<const adapters::LoraAdapter> adapter;
+    double scale = 1;  // the user's, multiplied with the tensor's own
+  };
+  // One LoRA product on a weight: y += scale * B (A x).
+  struct Term {
+    const adapters::LoraTensor* lora;
+    float scale;
+  };
+
+  // kIncompatible if a tensor names no weight of the model or its shape differs; kUsage for a
+  // non-finite scale.
+  static Result<std::shared_ptr<const AdapterSet>> Build(const Model& model,
+                                                         std::vector<Item> items);
+  static std::shared_ptr<const AdapterSet> Empty();
+
+  // Terms on a weight of the model this set was built for; empty for most weights most of the time.
+  const std::vector<Term>& TermsOf(const kernels::WeightView& weight) const;
+  std::vector<std::string> ids() const;
+  bool empty() const { return items_.empty(); }
+
+ private:
+  AdapterSet() = default;
+  std::vector<Item> items_;
+  std::vector<std::pair<const uint8_t*, std::vector<Term>>>
+      terms_;  // by weight data pointer, sorted
+};
+
+}  // namespace selvedge::inference

@@ -1,0 +1,59 @@
+#pragma once
+// One sequence on a model: its KV cache and position. Not thread-safe; sessions on one model are
+// independent.
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include <selvedge/status.h>
+
+#include "core/thread_pool.h"
+#include "inference/model/model.h"
+#include "inference/session/adapter_set.h"
+
+namespace selvedge::inference {
+
+class Session {
+ public:
+  // n_ctx 0 = the model's. kLimit if larger than the model was trained for or than memory allows.
+  // The pool must outlive it.
+  static Result<std::unique_ptr<Session>> Create(std::shared_ptr<const Model> model,
+                                                 std::shared_ptr<const AdapterSet> adapters,
+                                                 core::ThreadPool& pool, int64_t n_ctx);
+  ~Session();
+
+  // Runs the tokens after those seen so far. `logits` is resized to [n_vocab] (after the last
+  // token) or, with all, [tokens.size(), n_vocab]; null if not wanted. kLimit if the context is
+  // full, kUsage for a bad id.
+  Status Append(std::span<const int32_t> tokens, bool all, std::vector<float>* logits);
+
+  int64_t position() const;
+  int64_t n_ctx() const;
+  const AdapterSet& adapters() const;
+
+ private:
+  Session();
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// Sum of next-token cross-entropies of one sequence and how often the true token was ranked first /
+// in the first three.
+struct SequenceScore {
+  double loss_sum = 0;  // nats
+  int64_t tokens = 0;   // scored: all but the first
+  int64_t top1 = 0;
+  int64_t top3 = 0;
+  std::vector<uint8_t> rank;  // per scored token: 1 if first, 3 if second or third, 0 otherwise
+};
+
+// Scores tokens[1..] given their prefix, in windows of n_ctx tokens (each window starts afresh with
+// the last token of the one before). kNumeric if a logit is not finite.
+Result<SequenceScore> ScoreSequence(std::shared_ptr<const Model> model,
+                                    std::shared_ptr<const AdapterSet> adapters,
+                                    core::ThreadPool& pool, std::span<const int32_t> tokens,
+                                    int64_t n_ctx);
+
+}  // namespace selvedge::inference
