@@ -12,6 +12,7 @@ enum class Isa { kScalar, kAvx2, kAvx512, kAvx512Vnni, kNeon, kNeonDot };
 // SELVEDGE_FORCE_ISA=scalar|avx2|avx512|avx512vnni|neon|neondot lowers it (an ISA that is not
 // available is ignored). Chosen once.
 Isa ActiveIsa();
+bool IsaAvailable(Isa isa);  // processor and system can run it
 const char* IsaName(Isa isa);
 std::string CpuName();  // e.g. from /proc/cpuinfo, "unknown" if it cannot be read
 

@@ -27,7 +27,7 @@ class MappedFile {
   const std::string& name() const { return name_; }  // path, or the given name
 
  private:
-  MappedFile(std::span<const uint8_t> bytes, std::string name, bool owned);
+  MappedFile(std::span<const uint8_t> bytes, std::string name, bool mapped);
   std::span<const uint8_t> bytes_;
   std::string name_;
   bool mapped_;

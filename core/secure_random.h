@@ -1,9 +1,9 @@
 #pragma once
-// Randomness for keys and for privacy noise. Tests use core/test_random.h, a different type.
+// Randomness for keys and for privacy noise. Tests use core/seeded_random.h, a different type.
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 
 #include <selvedge/status.h>
@@ -11,7 +11,11 @@
 namespace selvedge::core {
 
 // A ChaCha20 stream keyed from the operating system's generator. Not copyable, never serialised,
-// wiped at the end, refuses to work in a forked child. Not thread-safe: one object per user.
+// wiped at the end. Each buffer's first bytes become the next key (fast key erasure), so a leaked
+// state does not reveal what was drawn before. Not thread-safe: one object per user.
+//
+// In a forked child the object would repeat the parent's numbers, so using it there aborts; make a
+// new one. Using a moved-from object aborts too.
 class SecureRandom {
  public:
   // kInternal if the operating system gives no entropy: callers must fail closed.
@@ -21,18 +25,17 @@ class SecureRandom {
   SecureRandom(const SecureRandom&) = delete;
   ~SecureRandom();
 
-  Status Rekey();  // fresh key from the operating system
+  Status Rekey();  // fresh key from the operating system; valid in a forked child as well
   void Fill(std::span<uint8_t> out);
   uint64_t NextU64();
 
  private:
-  SecureRandom() = default;
-  void Refill();
-  std::array<uint8_t, 32> key_{};
-  uint64_t block_ = 0;
-  std::array<uint8_t, 4096> buffer_{};
-  size_t used_ = 4096;
-  int64_t pid_ = 0;
+  struct State;
+  struct Unmap {
+    void operator()(State* state) const;
+  };
+  explicit SecureRandom(std::unique_ptr<State, Unmap> state);
+  std::unique_ptr<State, Unmap> state_;
 };
 
 }  // namespace selvedge::core

@@ -1,0 +1,120 @@
+#include "core/file_io.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "core/open_regular.h"
+
+namespace selvedge::core {
+namespace {
+
+// Reads into any contiguous byte container. A file may grow between fstat and read: one byte more
+// than allowed is asked for, so that the cap holds whatever fstat said.
+template <typename Bytes>
+Result<Bytes> ReadInto(const std::string& path, size_t max_bytes) {
+  SELVEDGE_ASSIGN_OR_RETURN(RegularFile file, OpenRegularFile(path));
+  const auto too_large = [&](size_t got) {
+    return LimitError("file: '" + BaseName(path) + "': " + std::to_string(got) +
+                      " bytes, at most " + std::to_string(max_bytes) + " allowed");
+  };
+  if (file.size_bytes > max_bytes) return too_large(file.size_bytes);
+  Bytes out;
+  out.resize(file.size_bytes + 1);
+  size_t used = 0;
+  while (true) {
+    if (used == out.size()) out.resize(out.size() + 65536);
+    const ssize_t got = ::read(file.fd.get(), out.data() + used, out.size() - used);
+    if (got < 0) {
+      if (errno == EINTR) continue;
+      return FileError(path, "read", errno);
+    }
+    if (got == 0) break;
+    used += static_cast<size_t>(got);
+    if (used > max_bytes) return too_large(used);
+  }
+  out.resize(used);
+  return out;
+}
+
+Status WriteAll(int fd, std::span<const uint8_t> bytes, const std::string& path) {
+  while (!bytes.empty()) {
+    const ssize_t put = ::write(fd, bytes.data(), bytes.size());
+    if (put < 0) {
+      if (errno == EINTR) continue;
+      return FileError(path, "write", errno);
+    }
+    bytes = bytes.subspan(static_cast<size_t>(put));
+  }
+  if (::fsync(fd) != 0) return FileError(path, "sync", errno);
+  return OkStatus();
+}
+
+Status SyncFolderOf(const std::string& path) {
+  const size_t slash = path.find_last_of('/');
+  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  const UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (fd.get() < 0) return FileError(folder, "open", errno);
+  // EINVAL: file systems that cannot sync a folder; there is nothing more that could be done.
+  if (::fsync(fd.get()) != 0 && errno != EINVAL) return FileError(folder, "sync", errno);
+  return OkStatus();
+}
+
+Status WriteAndRename(const std::string& temporary, const std::string& path,
+                      std::span<const uint8_t> bytes) {
+  ::unlink(temporary.c_str());  // left by a crash of an earlier process with this id
+  UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+                     S_IRUSR | S_IWUSR));
+  if (fd.get() < 0) return FileError(path, "create", errno);
+  SELVEDGE_RETURN_IF_ERROR(WriteAll(fd.get(), bytes, path));
+  if (::close(fd.Release()) != 0) return FileError(path, "close", errno);
+  if (::rename(temporary.c_str(), path.c_str()) != 0) return FileError(path, "replace", errno);
+  return OkStatus();
+}
+
+}  // namespace
+
+Result<std::vector<uint8_t>> ReadFile(const std::string& path, size_t max_bytes) {
+  return ReadInto<std::vector<uint8_t>>(path, max_bytes);
+}
+
+Result<std::string> ReadTextFile(const std::string& path, size_t max_bytes) {
+  return ReadInto<std::string>(path, max_bytes);
+}
+
+Status WriteFileAtomic(const std::string& path, std::span<const uint8_t> bytes) {
+  // The thread id (the process id in the main thread) keeps two writers of one process apart.
+  const std::string temporary = path + ".tmp-" + std::to_string(::gettid());
+  if (Status status = WriteAndRename(temporary, path, bytes); !status.ok()) {
+    ::unlink(temporary.c_str());
+    return status;
+  }
+  return SyncFolderOf(path);
+}
+
+Status WriteFileAtomic(const std::string& path, const std::string& text) {
+  return WriteFileAtomic(path, {reinterpret_cast<const uint8_t*>(text.data()), text.size()});
+}
+
+Status MakePrivateFolder(const std::string& path) {
+  if (path.empty()) return NotFoundError("folder: the name is empty");
+  size_t end = 0;
+  do {
+    end = path.find('/', end + 1);
+    const std::string part = path.substr(0, end);
+    if (::mkdir(part.c_str(), S_IRWXU) != 0 && errno != EEXIST) {
+      // A parent that may not be written but exists (EROFS, EACCES on '/home') is fine.
+      const int error_number = errno;
+      struct stat info {};
+      if (::stat(part.c_str(), &info) != 0) return FileError(part, "create", error_number);
+    }
+  } while (end != std::string::npos);
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) return FileError(path, "stat", errno);
+  if (!S_ISDIR(info.st_mode)) return IoError("folder: '" + BaseName(path) + "': not a folder");
+  return OkStatus();
+}
+
+}  // namespace selvedge::core

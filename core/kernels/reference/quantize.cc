@@ -1,0 +1,147 @@
+// Source of the layouts: ggml block_q8_0 and block_q4_0 (docs/formats). Compiled without
+// contraction of a*b+c, so that the bytes are the same on every processor.
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+
+#include "core/kernels/reference/half.h"
+#include "core/kernels/reference/reference.h"
+
+namespace selvedge::kernels::reference {
+namespace {
+
+constexpr size_t kBlock = 32;
+constexpr size_t kQ8Bytes = 34;  // half d; int8 q[32]
+constexpr size_t kQ4Bytes = 18;  // half d; nibbles: q[j] low, q[j + 16] high
+
+uint16_t LoadU16(const uint8_t* p) { return static_cast<uint16_t>(p[0] | p[1] << 8); }
+
+void StoreU16(uint8_t* p, uint16_t value) {
+  p[0] = static_cast<uint8_t>(value);
+  p[1] = static_cast<uint8_t>(value >> 8);
+}
+
+void DequantizeQ8(const uint8_t* src, float* dst, size_t n) {
+  for (size_t b = 0; b < n / kBlock; ++b, src += kQ8Bytes, dst += kBlock) {
+    const float d = HalfToFloat(LoadU16(src));
+    for (size_t j = 0; j < kBlock; ++j)
+      dst[j] = static_cast<float>(static_cast<int8_t>(src[2 + j])) * d;
+  }
+}
+
+void DequantizeQ4(const uint8_t* src, float* dst, size_t n) {
+  for (size_t b = 0; b < n / kBlock; ++b, src += kQ4Bytes, dst += kBlock) {
+    const float d = HalfToFloat(LoadU16(src));
+    for (size_t j = 0; j < kBlock / 2; ++j) {
+      dst[j] = static_cast<float>((src[2 + j] & 15) - 8) * d;
+      dst[j + kBlock / 2] = static_cast<float>((src[2 + j] >> 4) - 8) * d;
+    }
+  }
+}
+
+void QuantizeQ8(const float* src, uint8_t* dst, size_t n) {
+  for (size_t b = 0; b < n / kBlock; ++b, src += kBlock, dst += kQ8Bytes) {
+    float largest = 0;
+    for (size_t j = 0; j < kBlock; ++j) largest = std::max(largest, std::fabs(src[j]));
+    const float d = largest / 127.0f;
+    const float inverse = d != 0 ? 1.0f / d : 0.0f;
+    StoreU16(dst, FloatToHalf(d));
+    for (size_t j = 0; j < kBlock; ++j) {
+      const float q = std::round(src[j] * inverse);
+      dst[2 + j] = static_cast<uint8_t>(
+          static_cast<int8_t>(std::isfinite(q) ? std::clamp(q, -127.0f, 127.0f) : 0.0f));
+    }
+  }
+}
+
+int NibbleOf(float scaled) {
+  // Comparing before converting keeps NaN and infinity away from the undefined conversion.
+  const float shifted = scaled + 8.5f;
+  if (!(shifted > 0)) return 0;
+  return shifted < 15.0f ? static_cast<int>(shifted) : 15;
+}
+
+void QuantizeQ4(const float* src, uint8_t* dst, size_t n) {
+  for (size_t b = 0; b < n / kBlock; ++b, src += kBlock, dst += kQ4Bytes) {
+    float largest = 0, signed_largest = 0;
+    for (size_t j = 0; j < kBlock; ++j) {
+      if (std::fabs(src[j]) > largest) {
+        largest = std::fabs(src[j]);
+        signed_largest = src[j];
+      }
+    }
+    const float d = signed_largest / -8.0f;
+    const float inverse = d != 0 ? 1.0f / d : 0.0f;
+    StoreU16(dst, FloatToHalf(d));
+    for (size_t j = 0; j < kBlock / 2; ++j) {
+      const int low = NibbleOf(src[j] * inverse);
+      const int high = NibbleOf(src[j + kBlock / 2] * inverse);
+      dst[2 + j] = static_cast<uint8_t>(low | high << 4);
+    }
+  }
+}
+
+}  // namespace
+
+void DequantizeRow(core::DType type, const uint8_t* src, float* dst, size_t n) {
+  switch (type) {
+    case core::DType::kF32:
+      std::memcpy(dst, src, n * sizeof(float));
+      return;
+    case core::DType::kF16:
+      for (size_t i = 0; i < n; ++i) dst[i] = HalfToFloat(LoadU16(src + 2 * i));
+      return;
+    case core::DType::kBF16:
+      for (size_t i = 0; i < n; ++i) dst[i] = Bfloat16ToFloat(LoadU16(src + 2 * i));
+      return;
+    case core::DType::kQ8_0:
+      return DequantizeQ8(src, dst, n);
+    case core::DType::kQ4_0:
+      return DequantizeQ4(src, dst, n);
+    default:  // callers check DTypeInfo::has_kernels
+      std::abort();
+  }
+}
+
+bool QuantizeRow(core::DType type, const float* src, uint8_t* dst, size_t n) {
+  switch (type) {
+    case core::DType::kF32:
+      std::memcpy(dst, src, n * sizeof(float));
+      return true;
+    case core::DType::kF16:
+      for (size_t i = 0; i < n; ++i) StoreU16(dst + 2 * i, FloatToHalf(src[i]));
+      return true;
+    case core::DType::kBF16:
+      for (size_t i = 0; i < n; ++i) StoreU16(dst + 2 * i, FloatToBfloat16(src[i]));
+      return true;
+    case core::DType::kQ8_0:
+      QuantizeQ8(src, dst, n);
+      return true;
+    case core::DType::kQ4_0:
+      QuantizeQ4(src, dst, n);
+      return true;
+    default:
+      return false;
+  }
+}
+
+void QuantizeActivations(const float* x, size_t n, int8_t* q, float* scales) {
+  for (size_t b = 0; b < n / kBlock; ++b, x += kBlock, q += kBlock) {
+    float largest = 0;
+    for (size_t j = 0; j < kBlock; ++j) largest = std::max(largest, std::fabs(x[j]));
+    // A NaN or infinity must reach the output: an infinite scale times q gives one.
+    bool finite = true;
+    for (size_t j = 0; j < kBlock; ++j) finite = finite && std::isfinite(x[j]);
+    const float inverse = finite && largest > 0 ? 127.0f / largest : 0.0f;
+    scales[b] = finite ? largest / 127.0f : std::nanf("");
+    for (size_t j = 0; j < kBlock; ++j) {
+      q[j] = finite
+                 ? static_cast<int8_t>(std::clamp(std::nearbyint(x[j] * inverse), -127.0f, 127.0f))
+                 : int8_t{0};
+    }
+  }
+}
+
+}  // namespace selvedge::kernels::reference

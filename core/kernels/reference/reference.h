@@ -1,0 +1,32 @@
+#pragma once
+// The scalar twins: each reads like its formula and is what the fast versions are tested against.
+// One thread, no blocking. Letters as in kernels.h.
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/kernels/kernels.h"
+
+namespace selvedge::kernels::reference {
+
+void DequantizeRow(core::DType type, const uint8_t* src, float* dst, size_t n);
+bool QuantizeRow(core::DType type, const float* src, uint8_t* dst, size_t n);
+
+// Activations for the integer products: per 32 values, scale = max|x| / 127, q = round(x / scale).
+//   q      [n] int8 in [-127, 127]
+//   scales [n / 32]
+void QuantizeActivations(const float* x, size_t n, int8_t* q, float* scales);
+
+void MatMul(const WeightView& w, const float* x, size_t m, float* y);
+void GemmForward(const WeightView& w, const float* x, size_t m, float* y);
+void GemmInputGrad(const WeightView& w, const float* dy, size_t m, float* dx, bool accumulate);
+
+float DotF32(const float* a, const float* b, size_t n);
+void AxpyF32(float alpha, const float* x, float* y, size_t n);
+void RmsNorm(const float* x, const float* weight, float eps, size_t rows, size_t n, float* out);
+void SiluMul(const float* gate, const float* up, size_t n, float* out);
+void Softmax(float* x, size_t n);
+void Rope(float* x, size_t heads, size_t head_dim, size_t rot, const float* cos, const float* sin,
+          bool interleaved);
+
+}  // namespace selvedge::kernels::reference
