@@ -37,7 +37,7 @@ enum class ValueType : uint32_t {
 
 struct Array {
   ValueType element_type;
-  // Numbers of every width are kept in the widest of their kind.
+  // Numbers of every width are kept in the widest of their kind; booleans as 0 and 1 in uint64_t.
   std::variant<std::vector<uint64_t>, std::vector<int64_t>, std::vector<double>,
                std::vector<std::string_view>>
       values;
@@ -57,9 +57,21 @@ struct TensorInfo {
   uint64_t values() const;
 };
 
+// What a file may declare at most; more is kLimit. A model of 1,000 layers has about 12,000
+// tensors.
+inline constexpr uint64_t kMaxKeys = 65536;
+inline constexpr uint64_t kMaxTensors = 65536;
+inline constexpr uint64_t kMaxKeyBytes = 65535;
+inline constexpr uint64_t kMaxTensorNameBytes = 63;  // ggml keeps 64 with the final NUL
+inline constexpr uint64_t kMaxStringBytes = uint64_t{1} << 30;
+inline constexpr uint64_t kMaxArrayElements = uint64_t{1} << 24;  // over all arrays of a file
+inline constexpr uint64_t kMinAlignment = 8, kMaxAlignment = 65536, kDefaultAlignment = 32;
+
+// Immutable after Parse, so safe to share between threads. Keeps the bytes alive.
 class File {
  public:
-  // Checks the whole header before anything is used. kFormat or kLimit, naming the place.
+  // Checks the whole header before anything is used; reads no tensor data. kFormat or kLimit,
+  // naming the place; kIncompatible for a tensor type that exists in ggml but not in Selvedge.
   static Result<std::shared_ptr<const File>> Open(const std::string& path);
   static Result<std::shared_ptr<const File>> Parse(std::shared_ptr<const core::MappedFile> bytes);
 
@@ -68,6 +80,8 @@ class File {
   const TensorInfo* FindTensor(std::string_view name) const;
   bool Has(std::string_view key) const;
   const std::vector<std::pair<std::string, Value>>& metadata() const { return metadata_; }
+  // The value of `key` as it is written in the file, after its type field; empty if it is absent.
+  std::span<const uint8_t> EncodedValue(std::string_view key) const;
 
   // Typed getters: kNotFound if the key is absent, kFormat if it has another type (no conversion
   // between kinds).
@@ -82,8 +96,11 @@ class File {
  private:
   File() = default;
   friend class Parser;
+  Result<const Value*> Typed(std::string_view key, ValueType type) const;
+  Result<const Array*> TypedArray(std::string_view key, ValueType element_type) const;
   std::shared_ptr<const core::MappedFile> bytes_;
   std::vector<std::pair<std::string, Value>> metadata_;
+  std::vector<std::span<const uint8_t>> encoded_;  // parallel to metadata_
   std::unordered_map<std::string, size_t> key_index_;
   std::vector<TensorInfo> tensors_;
   std::unordered_map<std::string, size_t> tensor_index_;
@@ -94,7 +111,11 @@ class File {
 // general.name.
 core::Sha256Digest BaseDigest(const File& file);
 
-// Builds a file in memory order: keys, tensor table, padded data.
+const char* ValueTypeName(ValueType type);  // "u32", "string", ...
+
+// Builds a file in memory order: keys, tensor table, padded data. A key that is set twice keeps its
+// place and takes the new value. The writer trusts its caller: what Parse would refuse (a name
+// twice, data of the wrong size) is written as it was given.
 class Writer {
  public:
   void SetU32(std::string key, uint32_t v);
@@ -104,6 +125,8 @@ class Writer {
   void SetStrings(std::string key, std::vector<std::string> v);
   void SetF32s(std::string key, std::vector<float> v);
   void SetI32s(std::string key, std::vector<int32_t> v);
+  // Every key of `file` but general.alignment: the writer always pads to kDefaultAlignment.
+  void CopyMetadata(const File& file);
   void AddTensor(std::string name, core::DType type, std::vector<uint64_t> dims,
                  std::vector<uint8_t> data);
   std::vector<uint8_t> Serialize() const;
@@ -115,6 +138,7 @@ class Writer {
     std::vector<uint64_t> dims;
     std::vector<uint8_t> data;
   };
+  void Set(std::string key, std::vector<uint8_t> encoded);
   std::vector<std::pair<std::string, std::vector<uint8_t>>>
       metadata_;  // key -> encoded type and value
   std::vector<Tensor> tensors_;
