@@ -1,12 +1,13 @@
 #include "storage/gguf/gguf_file.h"
 
-#include "storage/untrusted/text.h"
+#include "core/open_regular.h"
+#include "storage/untrusted/quote.h"
 
 namespace selvedge::gguf {
 namespace {
 
 std::string Where(const File& file, std::string_view key) {
-  return untrusted::BaseName(file.bytes().name()) + ": key " + untrusted::Quote(key);
+  return core::BaseName(file.bytes().name()) + ": key " + untrusted::Quote(key);
 }
 
 std::string TypeText(const Value& value) {

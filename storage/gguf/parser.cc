@@ -4,9 +4,11 @@
 #include <bit>
 #include <utility>
 
+#include "core/open_regular.h"
+#include "core/utf8.h"
 #include "storage/gguf/tensor_type.h"
 #include "storage/untrusted/file_kind.h"
-#include "storage/untrusted/text.h"
+#include "storage/untrusted/quote.h"
 
 namespace selvedge::gguf {
 namespace {
@@ -36,7 +38,7 @@ uint64_t ElementBytes(ValueType type) {
 }  // namespace
 
 Parser::Parser(std::shared_ptr<const core::MappedFile> bytes)
-    : file_(new File()), cursor_(bytes->bytes()), name_(untrusted::BaseName(bytes->name())) {
+    : file_(new File()), cursor_(bytes->bytes()), name_(core::BaseName(bytes->name())) {
   file_->bytes_ = std::move(bytes);
 }
 
@@ -117,7 +119,7 @@ Status Parser::ReadKeyValue(uint64_t index) {
     return Fail(where, "the name has " + Dec(key.size()) + " bytes, at most " + Dec(kMaxKeyBytes) +
                            " allowed");
   }
-  if (!untrusted::IsUtf8(key) || key.find('\0') != std::string_view::npos) {
+  if (!core::IsValidUtf8(key) || key.find('\0') != std::string_view::npos) {
     return Fail(where, "the name must be UTF-8 without NUL");
   }
   if (!file_->key_index_.emplace(std::string(key), index).second) {
@@ -321,7 +323,7 @@ Status Parser::ReadTensor(uint64_t index) {
     return Fail(where, "the name has " + Dec(name.size()) + " bytes, at most " +
                            Dec(kMaxTensorNameBytes) + " allowed");
   }
-  if (!untrusted::IsUtf8(name) || name.find('\0') != std::string_view::npos) {
+  if (!core::IsValidUtf8(name) || name.find('\0') != std::string_view::npos) {
     return Fail(where, "the name must be UTF-8 without NUL");
   }
   if (!file_->tensor_index_.emplace(std::string(name), index).second) {
