@@ -1,0 +1,123 @@
+#include "storage/vault/jobs.h"
+
+#include "storage/vault/timestamp.h"
+
+namespace selvedge::vault {
+namespace {
+
+constexpr const char* kSelect =
+    "SELECT id, state, reason, config_hash, plan, created, updated, steps_done, steps_planned,"
+    " checkpoint_step, adapter_id FROM jobs";
+
+Job ReadJob(const Statement& s) {
+  return {s.Text(0), s.Text(1), s.Text(2), s.Blob(3), s.Text(4), s.Int(5),
+          s.Int(6),  s.Int(7),  s.Int(8),  s.Int(9),  s.Text(10)};
+}
+
+Result<std::vector<std::string>> ReadIds(Statement& s) {
+  std::vector<std::string> out;
+  for (;;) {
+    SELVEDGE_ASSIGN_OR_RETURN(const bool more, s.Step());
+    if (!more) return out;
+    out.push_back(s.Text(0));
+  }
+}
+
+}  // namespace
+
+Status Jobs::Insert(const Job& job) const {
+  SELVEDGE_ASSIGN_OR_RETURN(
+      Statement put,
+      db_->Prepare("INSERT INTO jobs (id, state, reason, config_hash, plan, created, updated, "
+                   "steps_done, steps_planned,"
+                   " checkpoint_step, adapter_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+  return put.Bind(std::string_view(job.id))
+      .Bind(std::string_view(job.state))
+      .Bind(std::string_view(job.reason))
+      .Bind(std::span<const uint8_t>(job.config_hash))
+      .Bind(std::string_view(job.plan))
+      .Bind(job.created)
+      .Bind(NowMs())
+      .Bind(job.steps_done)
+      .Bind(job.steps_planned)
+      .Bind(job.checkpoint_step)
+      .Bind(std::string_view(job.adapter_id))
+      .Run();
+}
+
+Status Jobs::Update(const Job& job) const {
+  SELVEDGE_ASSIGN_OR_RETURN(
+      Statement set,
+      db_->Prepare("UPDATE jobs SET state = ?, reason = ?, updated = ?, steps_done = ?,"
+                   " checkpoint_step = ?, adapter_id = ? WHERE id = ?"));
+  return set.Bind(std::string_view(job.state))
+      .Bind(std::string_view(job.reason))
+      .Bind(NowMs())
+      .Bind(job.steps_done)
+      .Bind(job.checkpoint_step)
+      .Bind(std::string_view(job.adapter_id))
+      .Bind(std::string_view(job.id))
+      .Run();
+}
+
+Result<Job> Jobs::Get(std::string_view id) const {
+  SELVEDGE_ASSIGN_OR_RETURN(Statement get, db_->Prepare(std::string(kSelect) + " WHERE id = ?"));
+  SELVEDGE_ASSIGN_OR_RETURN(const bool found, get.Bind(id).Step());
+  if (!found) return NotFoundError("job: no job of this id");
+  return ReadJob(get);
+}
+
+Result<std::vector<Job>> Jobs::List() const {
+  SELVEDGE_ASSIGN_OR_RETURN(Statement rows,
+                            db_->Prepare(std::string(kSelect) + " ORDER BY created DESC, id DESC"));
+  std::vector<Job> out;
+  for (;;) {
+    SELVEDGE_ASSIGN_OR_RETURN(const bool more, rows.Step());
+    if (!more) return out;
+    out.push_back(ReadJob(rows));
+  }
+}
+
+Status Jobs::SetRecords(std::string_view job_id, const std::vector<JobRecord>& records) const {
+  SELVEDGE_ASSIGN_OR_RETURN(
+      Statement put,
+      db_->Prepare("INSERT INTO job_records (job_id, seq, source) VALUES (?, ?, ?)"));
+  for (const JobRecord& r : records) {
+    put.Reset();
+    SELVEDGE_RETURN_IF_ERROR(put.Bind(job_id).Bind(r.seq).Bind(std::string_view(r.source)).Run());
+  }
+  return OkStatus();
+}
+
+Result<std::vector<JobRecord>> Jobs::Records(std::string_view job_id) const {
+  SELVEDGE_ASSIGN_OR_RETURN(
+      Statement rows,
+      db_->Prepare("SELECT seq, source FROM job_records WHERE job_id = ? ORDER BY seq"));
+  rows.Bind(job_id);
+  std::vector<JobRecord> out;
+  for (;;) {
+    SELVEDGE_ASSIGN_OR_RETURN(const bool more, rows.Step());
+    if (!more) return out;
+    out.push_back({rows.Int(0), rows.Text(1)});
+  }
+}
+
+Result<std::vector<std::string>> Jobs::UnfinishedWithSource(std::string_view source) const {
+  SELVEDGE_ASSIGN_OR_RETURN(
+      Statement rows,
+      db_->Prepare("SELECT id FROM jobs WHERE state IN ('running', 'stopped') AND id IN"
+                   " (SELECT job_id FROM job_records WHERE source = ?)"));
+  rows.Bind(source);
+  return ReadIds(rows);
+}
+
+Result<std::vector<std::string>> Jobs::UnfinishedWithRecord(int64_t seq) const {
+  SELVEDGE_ASSIGN_OR_RETURN(
+      Statement rows,
+      db_->Prepare("SELECT id FROM jobs WHERE state IN ('running', 'stopped') AND id IN"
+                   " (SELECT job_id FROM job_records WHERE seq = ?)"));
+  rows.Bind(seq);
+  return ReadIds(rows);
+}
+
+}  // namespace selvedge::vault

@@ -1,0 +1,56 @@
+#pragma once
+// Training jobs, their plans, and which records each of them took in.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <selvedge/status.h>
+
+#include "storage/vault/database.h"
+
+namespace selvedge::vault {
+
+struct Job {
+  std::string id;
+  std::string state;  // "running" | "stopped" | "done" | "failed" | "cancelled"
+  std::string reason;
+  Bytes config_hash;    // of everything that a resumed run must share
+  std::string plan;     // JSON of the caller
+  int64_t created = 0;  // ms
+  int64_t updated = 0;
+  int64_t steps_done = 0;
+  int64_t steps_planned = 0;
+  int64_t checkpoint_step = 0;  // steps inside the newest checkpoint
+  std::string adapter_id;
+};
+
+struct JobRecord {
+  int64_t seq = 0;
+  std::string source;
+};
+
+class Jobs {
+ public:
+  explicit Jobs(const Database* db) : db_(db) {}
+
+  Status Insert(const Job& job) const;
+  // Writes state, reason, steps_done, checkpoint_step and adapter_id; sets `updated`.
+  Status Update(const Job& job) const;
+  Result<Job> Get(std::string_view id) const;  // kNotFound
+  Result<std::vector<Job>> List() const;       // newest first
+
+  // The records of a job, written once when it starts.
+  Status SetRecords(std::string_view job_id, const std::vector<JobRecord>& records) const;
+  Result<std::vector<JobRecord>> Records(std::string_view job_id) const;
+
+  // Jobs that can still be resumed ("running" or "stopped") and took in the record or the source.
+  Result<std::vector<std::string>> UnfinishedWithSource(std::string_view source) const;
+  Result<std::vector<std::string>> UnfinishedWithRecord(int64_t seq) const;
+
+ private:
+  const Database* db_;
+};
+
+}  // namespace selvedge::vault

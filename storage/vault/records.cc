@@ -1,0 +1,168 @@
+#include "storage/vault/records.h"
+
+#include <optional>
+#include <utility>
+
+#include "storage/vault/timestamp.h"
+
+namespace selvedge::vault {
+namespace {
+
+constexpr int64_t kDayMs = 86400000;
+
+// The WHERE clause of a filter, and its parameters in order.
+class Where {
+ public:
+  static Result<Where> From(const RecordFilter& filter) {
+    Where w;
+    if (filter.before) {
+      SELVEDGE_ASSIGN_OR_RETURN(const int64_t before, ParseTime(*filter.before));
+      w.before_ = before;
+      w.sql_ += " AND ts < ?";
+    }
+    if (filter.source) w.AddText(" AND source = ?", *filter.source);
+    if (filter.id) w.AddText(" AND id = ?", *filter.id);
+    return w;
+  }
+  const std::string& sql() const { return sql_; }
+  void Bind(Statement& s) const {
+    if (before_) s.Bind(*before_);
+    for (const std::string& text : texts_) s.Bind(std::string_view(text));
+  }
+
+ private:
+  void AddText(const char* sql, const std::string& text) {
+    sql_ += sql;
+    texts_.push_back(text);
+  }
+  std::string sql_ = " WHERE 1";
+  std::optional<int64_t> before_;
+  std::vector<std::string> texts_;
+};
+
+}  // namespace
+
+Result<InsertOutcome> Records::Insert(const NewRecord& record) const {
+  SELVEDGE_ASSIGN_OR_RETURN(Statement same,
+                            db_->Prepare("SELECT 1 FROM records WHERE content_hash = ?"));
+  SELVEDGE_ASSIGN_OR_RETURN(const bool duplicate,
+                            same.Bind(std::span<const uint8_t>(record.content_hash)).Step());
+  if (duplicate) return InsertOutcome::kDuplicate;
+  SELVEDGE_ASSIGN_OR_RETURN(Statement taken,
+                            db_->Prepare("SELECT 1 FROM records WHERE source = ? AND id = ?"));
+  SELVEDGE_ASSIGN_OR_RETURN(
+      const bool id_taken,
+      taken.Bind(std::string_view(record.source)).Bind(std::string_view(record.id)).Step());
+  if (id_taken) return InsertOutcome::kIdTaken;
+
+  SELVEDGE_ASSIGN_OR_RETURN(Statement group,
+                            db_->Prepare("INSERT INTO groups (key, split, trained) VALUES (?, ?, 0)"
+                                         " ON CONFLICT (key) DO NOTHING"));
+  SELVEDGE_RETURN_IF_ERROR(group.Bind(std::span<const uint8_t>(record.group_key))
+                               .Bind(static_cast<int64_t>(record.split))
+                               .Run());
+  SELVEDGE_ASSIGN_OR_RETURN(
+      Statement put,
+      db_->Prepare("INSERT INTO records (id, source, thread, role, ts, text, content_hash,"
+                   " arrived, group_key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+  SELVEDGE_RETURN_IF_ERROR(put.Bind(std::string_view(record.id))
+                               .Bind(std::string_view(record.source))
+                               .Bind(std::string_view(record.thread))
+                               .Bind(std::string_view(record.role))
+                               .Bind(record.ts)
+                               .Bind(std::string_view(record.text))
+                               .Bind(std::span<const uint8_t>(record.content_hash))
+                               .Bind(NowMs())
+                               .Bind(std::span<const uint8_t>(record.group_key))
+                               .Run());
+  return InsertOutcome::kAdded;
+}
+
+Result<std::vector<Record>> Records::Find(const RecordFilter& filter) const {
+  SELVEDGE_ASSIGN_OR_RETURN(const Where where, Where::From(filter));
+  SELVEDGE_ASSIGN_OR_RETURN(Statement rows,
+                            db_->Prepare("SELECT id, text, source, thread, role, ts FROM records" +
+                                         where.sql() + " ORDER BY seq LIMIT ?"));
+  where.Bind(rows);
+  rows.Bind(filter.limit > 0 ? filter.limit : int64_t{-1});
+  std::vector<Record> out;
+  for (;;) {
+    SELVEDGE_ASSIGN_OR_RETURN(const bool more, rows.Step());
+    if (!more) return out;
+    out.push_back({rows.Text(0), rows.Text(1), rows.Text(2), rows.Text(3), rows.Text(4),
+                   FormatTime(rows.Int(5))});
+  }
+}
+
+Result<DataStats> Records::Stats(const RecordFilter& filter) const {
+  SELVEDGE_ASSIGN_OR_RETURN(const Where where, Where::From(filter));
+  SELVEDGE_ASSIGN_OR_RETURN(
+      Statement rows,
+      db_->Prepare("SELECT source, count(*), sum(length(CAST(text AS BLOB))) FROM records" +
+                   where.sql() + " GROUP BY source ORDER BY source"));
+  where.Bind(rows);
+  DataStats stats;
+  for (;;) {
+    SELVEDGE_ASSIGN_OR_RETURN(const bool more, rows.Step());
+    if (!more) return stats;
+    stats.by_source.push_back({rows.Text(0), rows.Int(1), rows.Int(2)});
+    stats.records += rows.Int(1);
+    stats.bytes += rows.Int(2);
+  }
+}
+
+Result<std::vector<RemovedRecord>> Records::Delete(const RecordFilter& filter) const {
+  SELVEDGE_ASSIGN_OR_RETURN(const Where where, Where::From(filter));
+  SELVEDGE_ASSIGN_OR_RETURN(
+      Statement rows, db_->Prepare("DELETE FROM records WHERE seq IN (SELECT seq FROM records" +
+                                   where.sql() + " ORDER BY seq LIMIT ?) RETURNING seq, source"));
+  where.Bind(rows);
+  rows.Bind(filter.limit > 0 ? filter.limit : int64_t{-1});
+  std::vector<RemovedRecord> out;
+  for (;;) {
+    SELVEDGE_ASSIGN_OR_RETURN(const bool more, rows.Step());
+    if (!more) return out;
+    out.push_back({rows.Int(0), rows.Text(1)});
+  }
+}
+
+Result<int64_t> Records::DeleteExpired(int64_t now) const {
+  SELVEDGE_ASSIGN_OR_RETURN(
+      Statement del, db_->Prepare("DELETE FROM records WHERE NOT EXISTS (SELECT 1 FROM consents c"
+                                  " WHERE c.source = records.source AND (c.retention_days = 0"
+                                  " OR records.arrived + c.retention_days * ? > ?))"));
+  SELVEDGE_RETURN_IF_ERROR(del.Bind(kDayMs).Bind(now).Run());
+  return db_->changes();
+}
+
+Result<std::vector<EligibleRecord>> Records::Eligible(std::string_view purpose) const {
+  SELVEDGE_ASSIGN_OR_RETURN(
+      Statement rows,
+      db_->Prepare("SELECT r.seq, r.source, r.text, r.group_key, g.split, g.trained"
+                   " FROM records r JOIN groups g ON g.key = r.group_key"
+                   " JOIN consents c ON c.source = r.source AND c.purpose = ? AND c.granted = 1"
+                   " WHERE c.retention_days = 0 OR r.arrived + c.retention_days * ? > ?"
+                   " ORDER BY r.seq"));
+  rows.Bind(purpose).Bind(kDayMs).Bind(NowMs());
+  std::vector<EligibleRecord> out;
+  for (;;) {
+    SELVEDGE_ASSIGN_OR_RETURN(const bool more, rows.Step());
+    if (!more) return out;
+    out.push_back({rows.Int(0), rows.Text(1), rows.Text(2), rows.Blob(3),
+                   rows.Int(4) != 0 ? Split::kHeldOut : Split::kTrain, rows.Int(5) != 0});
+  }
+}
+
+Status Records::SetSplit(const Bytes& group_key, Split split) const {
+  SELVEDGE_ASSIGN_OR_RETURN(Statement set,
+                            db_->Prepare("UPDATE groups SET split = ? WHERE key = ?"));
+  return set.Bind(static_cast<int64_t>(split)).Bind(std::span<const uint8_t>(group_key)).Run();
+}
+
+Status Records::MarkTrained(const Bytes& group_key) const {
+  SELVEDGE_ASSIGN_OR_RETURN(Statement set,
+                            db_->Prepare("UPDATE groups SET trained = 1 WHERE key = ?"));
+  return set.Bind(std::span<const uint8_t>(group_key)).Run();
+}
+
+}  // namespace selvedge::vault
