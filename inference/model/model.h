@@ -4,7 +4,10 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
+#include <span>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include <selvedge/status.h>
@@ -27,6 +30,7 @@ struct ModelConfig {
   uint32_t rope_dim = 0;
   float rope_base = 10000;
   float norm_eps = 1e-5f;
+  float rope_scale = 1;          // positions are divided by it (linear scaling)
   bool rope_interleaved = true;  // GGUF NORM flavour
 };
 
@@ -38,9 +42,16 @@ struct LayerWeights {
 
 class Model {
  public:
-  // kFormat, kLimit, kIncompatible (architecture or tensor type, by name), kNumeric (non-finite
-  // scales or norms).
+  // kFormat, kLimit, kIncompatible (architecture, feature or tensor type, by name), kNumeric
+  // (non-finite norms and, in files up to kCheckAtLoadBytes, any other non-finite weight or scale).
+  // Larger files are not read through at load: CheckFinite does so on request, and a session
+  // reports kNumeric if a logit is not finite.
   static Result<std::shared_ptr<const Model>> Load(std::shared_ptr<const gguf::File> file);
+
+  static constexpr size_t kCheckAtLoadBytes = size_t{64} << 20;
+
+  // Looks at every scale and plain value of the weights. kNumeric, naming the tensor.
+  Status CheckFinite(core::ThreadPool& pool) const;
 
   const ModelConfig& config() const { return config_; }
   const gguf::File& file() const { return *file_; }
@@ -50,10 +61,17 @@ class Model {
   }                                                              // [n_vocab, n_embd]
   const kernels::WeightView& output() const { return output_; }  // same as above when tied
   const std::vector<float>& output_norm() const { return output_norm_; }
-  // [n_ctx, rope_dim / 2] each
-  const std::vector<float>& rope_cos() const { return rope_cos_; }
-  const std::vector<float>& rope_sin() const { return rope_sin_; }
-  // The weight that a LoRA tensor of this GGUF name adds to; null if there is none.
+  // Bytes of the matrices that one decoded token reads.
+  size_t bytes_per_token() const { return bytes_per_token_; }
+
+  // Rotary tables for positions [first, first + count): [count, rope_dim / 2] each.
+  void FillRope(int64_t first, size_t count, float* cos, float* sin) const;
+  // The same for the whole context, [n_ctx, rope_dim / 2] each; computed on first use.
+  const std::vector<float>& rope_cos() const;
+  const std::vector<float>& rope_sin() const;
+
+  // The weight that a LoRA tensor of this GGUF name adds to; null if there is none. Embeddings take
+  // no LoRA (nor does the output if it is tied to them).
   const kernels::WeightView* FindWeight(const std::string& base_name) const;
 
  private:
@@ -63,7 +81,12 @@ class Model {
   ModelConfig config_;
   std::vector<LayerWeights> layers_;
   kernels::WeightView token_embedding_, output_;
-  std::vector<float> output_norm_, rope_cos_, rope_sin_;
+  std::vector<float> output_norm_;
+  std::unordered_map<std::string, const kernels::WeightView*> by_name_;
+  size_t bytes_per_token_ = 0;
+  std::vector<double> rope_frequency_;  // [rope_dim / 2], radians per position
+  mutable std::once_flag rope_once_;
+  mutable std::vector<float> rope_cos_, rope_sin_;
 };
 
 }  // namespace selvedge::inference
