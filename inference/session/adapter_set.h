@@ -26,17 +26,22 @@ class AdapterSet {
   // One LoRA product on a weight: y += scale * B (A x).
   struct Term {
     const adapters::LoraTensor* lora;
-    float scale;
+    float scale;            // the user's times the tensor's own
+    std::vector<float> bt;  // [r, out]: lora->b transposed and multiplied with scale
   };
 
-  // kIncompatible if a tensor names no weight of the model or its shape differs; kUsage for a
-  // non-finite scale.
+  // kIncompatible if a tensor names no weight of the model, its shape differs or it is of another
+  // architecture; kUsage for a non-finite scale; kNumeric for non-finite values. A scale of 0
+  // leaves the adapter out of the arithmetic.
   static Result<std::shared_ptr<const AdapterSet>> Build(const Model& model,
                                                          std::vector<Item> items);
   static std::shared_ptr<const AdapterSet> Empty();
 
   // Terms on a weight of the model this set was built for; empty for most weights most of the time.
   const std::vector<Term>& TermsOf(const kernels::WeightView& weight) const;
+  // y[M, out] += scale * B (A x) for every term on `weight`, x [M, in].
+  void AddTo(core::ThreadPool& pool, const kernels::WeightView& weight, const float* x, size_t m,
+             float* y) const;
   std::vector<std::string> ids() const;
   bool empty() const { return items_.empty(); }
 

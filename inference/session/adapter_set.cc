@@ -1,0 +1,120 @@
+#include "inference/session/adapter_set.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace selvedge::inference {
+namespace {
+
+std::string Shape(size_t rows, size_t cols) {
+  std::string out = "[";
+  out += std::to_string(rows) + ", " + std::to_string(cols) + "]";
+  return out;
+}
+
+bool AllFinite(const std::vector<float>& values) {
+  return std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
+}
+
+// The weight that `lora` adds to, if it fits.
+Result<const kernels::WeightView*> Match(const Model& model, const adapters::LoraTensor& lora) {
+  const std::string where = "adapter: tensor '" + lora.base_name + "': ";
+  const kernels::WeightView* weight = model.FindWeight(lora.base_name);
+  if (weight == nullptr) return IncompatibleError(where + "the model has no such weight");
+  if (weight->rows != lora.out || weight->cols != lora.in) {
+    return IncompatibleError(where + "made for a weight of shape " + Shape(lora.out, lora.in) +
+                             ", the model's is " + Shape(weight->rows, weight->cols));
+  }
+  if (lora.rank == 0 || lora.a.size() != size_t{lora.rank} * lora.in ||
+      lora.b.size() != size_t{lora.rank} * lora.out) {
+    return IncompatibleError(where + "rank " + std::to_string(lora.rank) +
+                             " does not agree with the sizes of A and B");
+  }
+  if (!AllFinite(lora.a) || !AllFinite(lora.b) || !std::isfinite(lora.scale)) {
+    return NumericError(where + "holds NaN or infinity, finite values needed");
+  }
+  return weight;
+}
+
+std::vector<float> ScaledTranspose(const adapters::LoraTensor& lora, float scale) {
+  std::vector<float> bt(lora.b.size());
+  for (size_t row = 0; row < lora.out; ++row) {
+    for (size_t j = 0; j < lora.rank; ++j) {
+      bt[j * lora.out + row] = scale * lora.b[row * lora.rank + j];
+    }
+  }
+  return bt;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const AdapterSet>> AdapterSet::Build(const Model& model,
+                                                            std::vector<Item> items) {
+  std::shared_ptr<AdapterSet> set(new AdapterSet());
+  for (const Item& item : items) {
+    if (!std::isfinite(item.scale) || std::abs(item.scale) > 1e6) {
+      return UsageError("adapter '" + item.id + "': scale is not finite or above 1e6 in size");
+    }
+    if (item.adapter->architecture != model.config().architecture) {
+      return IncompatibleError("adapter '" + item.id + "': made for architecture '" +
+                               item.adapter->architecture + "', the model's is '" +
+                               model.config().architecture + "'");
+    }
+    for (const adapters::LoraTensor& lora : item.adapter->tensors) {
+      SELVEDGE_ASSIGN_OR_RETURN(const kernels::WeightView* weight, Match(model, lora));
+      if (item.scale == 0) continue;
+      const float scale = static_cast<float>(item.scale * lora.scale);
+      auto at =
+          std::lower_bound(set->terms_.begin(), set->terms_.end(), weight->data,
+                           [](const auto& entry, const uint8_t* d) { return entry.first < d; });
+      if (at == set->terms_.end() || at->first != weight->data) {
+        at = set->terms_.insert(at, {weight->data, {}});
+      }
+      at->second.push_back({&lora, scale, ScaledTranspose(lora, scale)});
+    }
+  }
+  set->items_ = std::move(items);
+  return std::shared_ptr<const AdapterSet>(std::move(set));
+}
+
+std::shared_ptr<const AdapterSet> AdapterSet::Empty() {
+  return std::shared_ptr<const AdapterSet>(new AdapterSet());
+}
+
+const std::vector<AdapterSet::Term>& AdapterSet::TermsOf(const kernels::WeightView& weight) const {
+  static const std::vector<Term> kNone;
+  const auto at =
+      std::lower_bound(terms_.begin(), terms_.end(), weight.data,
+                       [](const auto& entry, const uint8_t* d) { return entry.first < d; });
+  return at == terms_.end() || at->first != weight.data ? kNone : at->second;
+}
+
+void AdapterSet::AddTo(core::ThreadPool& pool, const kernels::WeightView& weight, const float* x,
+                       size_t m, float* y) const {
+  const std::vector<Term>& terms = TermsOf(weight);
+  if (terms.empty()) return;
+  const auto body = [&](size_t begin, size_t end, int) {
+    for (size_t t = begin; t < end; ++t) {
+      for (const Term& term : terms) {
+        const adapters::LoraTensor& lora = *term.lora;
+        for (size_t j = 0; j < lora.rank; ++j) {
+          const float ax = kernels::DotF32(lora.a.data() + j * lora.in, x + t * lora.in, lora.in);
+          kernels::AxpyF32(ax, term.bt.data() + j * lora.out, y + t * lora.out, lora.out);
+        }
+      }
+    }
+  };
+  if (m == 1) {
+    body(0, 1, 0);
+  } else {
+    pool.ParallelFor(m, 8, body);
+  }
+}
+
+std::vector<std::string> AdapterSet::ids() const {
+  std::vector<std::string> out;
+  for (const Item& item : items_) out.push_back(item.id);
+  return out;
+}
+
+}  // namespace selvedge::inference

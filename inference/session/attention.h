@@ -1,0 +1,21 @@
+#pragma once
+// Causal grouped-query attention over the cache, with a running softmax: no score matrix of the
+// whole context is ever held.
+
+#include <cstddef>
+
+#include "core/thread_pool.h"
+#include "inference/session/kv_cache.h"
+
+namespace selvedge::inference {
+
+// For each row t < m of q [m, n_heads * head_dim], at position first + t, attends to positions
+// 0..first + t of `cache` and writes [m, n_heads * head_dim] to out. Heads j * group ..
+// (j + 1) * group - 1 share the keys and values of head j, group = n_heads / n_kv_heads.
+// q is scaled in place by 1 / sqrt(head_dim).
+// Source: Milakov and Gimelshein 2018, algorithm 3 (online normalizer), blockwise as in
+// Dao et al. 2022.
+void Attend(core::ThreadPool& pool, const ModelConfig& config, const KvCache& cache, size_t layer,
+            size_t first, size_t m, float* q, float* out);
+
+}  // namespace selvedge::inference

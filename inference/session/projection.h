@@ -1,0 +1,22 @@
+#pragma once
+// Matrix products of one input with several weights, adapters included.
+
+#include <span>
+
+#include "core/thread_pool.h"
+#include "inference/session/adapter_set.h"
+
+namespace selvedge::inference {
+
+// y[m, rows of weight] = x W^T + the adapters' terms.
+struct Projection {
+  const kernels::WeightView* weight;
+  float* y;
+};
+
+// All projections of the same x [m, cols]. For one token they are handed to the threads together,
+// so that threads meet once and not once per weight.
+void Project(core::ThreadPool& pool, const AdapterSet& adapters, const float* x, size_t m,
+             std::span<const Projection> projections);
+
+}  // namespace selvedge::inference

@@ -1,0 +1,126 @@
+#include "inference/session/session.h"
+
+#include <cmath>
+
+#include "core/memory.h"
+#include "inference/session/decoder.h"
+#include "inference/session/kv_cache.h"
+
+namespace selvedge::inference {
+namespace {
+
+// Models that read less than this per token decode on the calling thread: waking another for each
+// product takes longer than the product (docs/inference.md has the measurement).
+constexpr size_t kSharedBytesPerToken = size_t{2} << 20;
+
+Status CheckTokens(std::span<const int32_t> tokens, uint32_t n_vocab) {
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    if (tokens[i] < 0 || static_cast<uint32_t>(tokens[i]) >= n_vocab) {
+      return UsageError("session: token id at index " + std::to_string(i) +
+                        " is out of range, 0 to " + std::to_string(n_vocab - 1) + " allowed");
+    }
+  }
+  return OkStatus();
+}
+
+bool AllFinite(const float* values, size_t n) {
+  float sum = 0;  // 0 * x is NaN exactly for NaN and infinity
+  for (size_t i = 0; i < n; ++i) sum += 0.0f * values[i];
+  return sum == 0.0f;
+}
+
+}  // namespace
+
+struct Session::Impl {
+  Impl(std::shared_ptr<const Model> m, std::shared_ptr<const AdapterSet> a, core::ThreadPool& pool)
+      : model(std::move(m)),
+        adapters(std::move(a)),
+        inline_pool(1),
+        decoder(*model, *adapters, pool),
+        inline_decoder(*model, *adapters, inline_pool),
+        cache(model->config()) {}
+
+  // Runs one chunk; writes its last logit_rows rows of logits.
+  Status RunChunk(std::span<const int32_t> tokens, size_t logit_rows, float* logits) {
+    SELVEDGE_RETURN_IF_ERROR(cache.Reserve(static_cast<size_t>(position) + tokens.size()));
+    const bool small = tokens.size() == 1 && model->bytes_per_token() < kSharedBytesPerToken;
+    (small ? inline_decoder : decoder)
+        .Run(tokens, static_cast<size_t>(position), logit_rows, &cache, logits);
+    if (!AllFinite(logits, logit_rows * model->config().n_vocab)) {
+      return NumericError("session: a logit is NaN or infinite, finite values needed");
+    }
+    position += static_cast<int64_t>(tokens.size());
+    return OkStatus();
+  }
+
+  Status Run(std::span<const int32_t> tokens, bool all, std::vector<float>* logits) {
+    const size_t n_vocab = model->config().n_vocab;
+    if (logits != nullptr) logits->resize((all ? tokens.size() : 1) * n_vocab);
+    float* out = logits == nullptr ? nullptr : logits->data();
+    while (!tokens.empty()) {
+      const size_t size = std::min(tokens.size(), Decoder::kMaxChunk);
+      const bool last = size == tokens.size();
+      const size_t rows = logits == nullptr ? 0 : all ? size : last ? 1 : 0;
+      SELVEDGE_RETURN_IF_ERROR(RunChunk(tokens.first(size), rows, out));
+      if (all && out != nullptr) out += rows * n_vocab;
+      tokens = tokens.subspan(size);
+    }
+    return OkStatus();
+  }
+
+  std::shared_ptr<const Model> model;
+  std::shared_ptr<const AdapterSet> adapters;
+  core::ThreadPool inline_pool;
+  Decoder decoder, inline_decoder;
+  KvCache cache;
+  int64_t position = 0;
+  int64_t n_ctx = 0;
+};
+
+Session::Session() = default;
+Session::~Session() = default;
+
+Result<std::unique_ptr<Session>> Session::Create(std::shared_ptr<const Model> model,
+                                                 std::shared_ptr<const AdapterSet> adapters,
+                                                 core::ThreadPool& pool, int64_t n_ctx) {
+  const ModelConfig& config = model->config();
+  if (n_ctx < 0) return UsageError("session: n_ctx is negative, 0 or more allowed");
+  if (n_ctx > config.n_ctx) {
+    return LimitError("session: n_ctx " + std::to_string(n_ctx) + ", at most " +
+                      std::to_string(config.n_ctx) + " as the model was trained for");
+  }
+  if (n_ctx > 0) {
+    const uint64_t needed = KvCache::BytesFor(config, static_cast<uint64_t>(n_ctx));
+    const uint64_t available = core::AvailableBytes();
+    if (available > 0 && needed > available) {
+      return LimitError("session: n_ctx " + std::to_string(n_ctx) + " takes " +
+                        std::to_string(needed >> 20) + " MiB, " + std::to_string(available >> 20) +
+                        " MiB of memory are free");
+    }
+  }
+  std::unique_ptr<Session> session(new Session());
+  session->impl_ = std::make_unique<Impl>(std::move(model), std::move(adapters), pool);
+  session->impl_->n_ctx = n_ctx == 0 ? config.n_ctx : n_ctx;
+  return session;
+}
+
+Status Session::Append(std::span<const int32_t> tokens, bool all, std::vector<float>* logits) {
+  Impl& s = *impl_;
+  if (tokens.empty()) return UsageError("session: no tokens, at least 1 needed");
+  SELVEDGE_RETURN_IF_ERROR(CheckTokens(tokens, s.model->config().n_vocab));
+  if (tokens.size() > static_cast<uint64_t>(s.n_ctx - s.position)) {
+    return LimitError("session: " + std::to_string(tokens.size()) + " tokens after " +
+                      std::to_string(s.position) + ", the context has room for " +
+                      std::to_string(s.n_ctx));
+  }
+  const int64_t before = s.position;
+  const Status status = s.Run(tokens, all, logits);
+  if (!status.ok()) s.position = before;  // what was cached beyond it will be overwritten
+  return status;
+}
+
+int64_t Session::position() const { return impl_->position; }
+int64_t Session::n_ctx() const { return impl_->n_ctx; }
+const AdapterSet& Session::adapters() const { return *impl_->adapters; }
+
+}  // namespace selvedge::inference
