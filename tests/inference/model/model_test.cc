@@ -1,0 +1,144 @@
+#include "inference/model/model.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "tests/inference/fixtures.h"
+
+namespace selvedge::inference {
+namespace {
+
+using testing::ModelParts;
+
+Status LoadStatus(const ModelParts& parts) { return Model::Load(parts.Build()).status(); }
+
+TEST(Model, ReadsItsConfiguration) {
+  const auto model = Model::Load(ModelParts::Small().Build());
+  ASSERT_TRUE(model.ok()) << model.status().message();
+  const ModelConfig& c = (*model)->config();
+  EXPECT_EQ(c.architecture, "llama");
+  EXPECT_EQ(c.n_layers, 2u);
+  EXPECT_EQ(c.head_dim, 16u);
+  EXPECT_EQ(c.n_vocab, 300u);
+  EXPECT_EQ((*model)->output().data, (*model)->token_embedding().data);
+  EXPECT_EQ((*model)->rope_cos().size(), 128u * 8);
+  EXPECT_FLOAT_EQ((*model)->rope_sin()[8], std::sin(1.0f));  // position 1, frequency 1
+}
+
+TEST(Model, FindsTheWeightsThatTakeAdapters) {
+  const auto model = Model::Load(ModelParts::Small().Build());
+  ASSERT_TRUE(model.ok());
+  EXPECT_EQ((*model)->FindWeight("blk.1.ffn_down.weight"), &(*model)->layers()[1].ffn_down);
+  EXPECT_EQ((*model)->FindWeight("blk.2.ffn_down.weight"), nullptr);
+  EXPECT_EQ((*model)->FindWeight("token_embd.weight"), nullptr);
+  EXPECT_EQ((*model)->FindWeight("output_norm.weight"), nullptr);
+}
+
+TEST(Model, RefusesConfigurationsOutOfBounds) {
+  struct Case {
+    const char* key;
+    ModelParts::Value value;
+    StatusCode code;
+  };
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const Case cases[] = {
+      {"llama.block_count", uint32_t{0}, StatusCode::kFormat},
+      {"llama.block_count", uint32_t{513}, StatusCode::kLimit},
+      {"llama.block_count", uint32_t{1} << 31, StatusCode::kLimit},
+      {"llama.block_count", uint32_t{1},
+       StatusCode::kIncompatible},                              // the second layer is left over
+      {"llama.block_count", uint32_t{3}, StatusCode::kFormat},  // a layer is missing
+      {"llama.block_count", 2.0f, StatusCode::kFormat},
+      {"llama.attention.head_count", uint32_t{3}, StatusCode::kFormat},
+      {"llama.attention.head_count", uint32_t{0}, StatusCode::kFormat},
+      {"llama.attention.head_count_kv", uint32_t{3}, StatusCode::kFormat},
+      {"llama.attention.head_count_kv", std::vector<int32_t>{2, 1}, StatusCode::kIncompatible},
+      {"llama.attention.key_length", uint32_t{8}, StatusCode::kFormat},
+      {"llama.attention.value_length", uint32_t{8}, StatusCode::kIncompatible},
+      {"llama.context_length", uint32_t{0}, StatusCode::kFormat},
+      {"llama.context_length", uint32_t{1} << 30, StatusCode::kLimit},
+      {"llama.embedding_length", uint32_t{128}, StatusCode::kFormat},
+      {"llama.rope.freq_base", nan, StatusCode::kFormat},
+      {"llama.rope.freq_base", 0.0f, StatusCode::kFormat},
+      {"llama.rope.dimension_count", uint32_t{8}, StatusCode::kFormat},
+      {"llama.rope.scaling.type", std::string("yarn"), StatusCode::kIncompatible},
+      {"llama.attention.layer_norm_rms_epsilon", 0.0f, StatusCode::kFormat},
+      {"llama.attention.layer_norm_rms_epsilon", nan, StatusCode::kFormat},
+      {"llama.expert_count", uint32_t{8}, StatusCode::kIncompatible},
+      {"general.architecture", std::string("mamba"), StatusCode::kIncompatible},
+      {"general.architecture", uint32_t{1}, StatusCode::kFormat},
+  };
+  for (const Case& c : cases) {
+    ModelParts parts = ModelParts::Small();
+    parts.keys[c.key] = c.value;
+    EXPECT_EQ(LoadStatus(parts).code(), c.code) << c.key << ": " << LoadStatus(parts).message();
+  }
+}
+
+TEST(Model, AcceptsUniformPerLayerLists) {
+  ModelParts parts = ModelParts::Small();
+  parts.keys["llama.feed_forward_length"] = std::vector<int32_t>{96, 96};
+  EXPECT_TRUE(LoadStatus(parts).ok()) << LoadStatus(parts).message();
+}
+
+TEST(Model, RefusesMissingKeysAndTensors) {
+  for (const char* key : {"llama.block_count", "llama.context_length", "llama.embedding_length",
+                          "llama.attention.layer_norm_rms_epsilon", "general.architecture"}) {
+    ModelParts parts = ModelParts::Small();
+    parts.keys.erase(key);
+    EXPECT_FALSE(LoadStatus(parts).ok()) << key;
+  }
+  for (const auto& [name, tensor] : ModelParts::Small().tensors) {
+    ModelParts parts = ModelParts::Small();
+    parts.tensors.erase(name);
+    EXPECT_EQ(LoadStatus(parts).code(), StatusCode::kFormat) << name;
+  }
+}
+
+TEST(Model, RefusesTensorsOfAnotherShape) {
+  for (const auto& [name, tensor] : ModelParts::Small().tensors) {
+    if (name == "token_embd.weight") continue;  // its rows define the vocabulary
+    ModelParts parts = ModelParts::Small();
+    parts.tensors[name].dims.back() += 32;
+    EXPECT_EQ(LoadStatus(parts).code(), StatusCode::kFormat) << name;
+  }
+}
+
+TEST(Model, RefusesTensorsThatItWouldLeaveOut) {
+  ModelParts parts = ModelParts::Small();
+  parts.tensors["blk.0.attn_q.bias"] = {core::DType::kF32, {64}, {}};
+  const Status status = LoadStatus(parts);
+  EXPECT_EQ(status.code(), StatusCode::kIncompatible);
+  EXPECT_NE(status.message().find("blk.0.attn_q.bias"), std::string::npos);
+}
+
+TEST(Model, RefusesNonFiniteNumbersOfEveryKind) {
+  using core::DType;
+  const float inf = std::numeric_limits<float>::infinity();
+  for (const DType type : {DType::kF32, DType::kF16, DType::kBF16}) {
+    ModelParts parts = ModelParts::Small(type);
+    parts.tensors["blk.1.ffn_up.weight"].values = {1, 2, inf};
+    const Status status = LoadStatus(parts);
+    EXPECT_EQ(status.code(), StatusCode::kNumeric);
+    EXPECT_NE(status.message().find("blk.1.ffn_up.weight"), std::string::npos);
+  }
+  for (const DType type : {DType::kQ8_0, DType::kQ4_0}) {
+    ModelParts parts = ModelParts::Small(type);
+    parts.tensors["blk.1.ffn_up.weight"].values = std::vector<float>(64, 1e8f);  // f16 scale: inf
+    EXPECT_EQ(LoadStatus(parts).code(), StatusCode::kNumeric);
+  }
+  ModelParts parts = ModelParts::Small();
+  parts.tensors["blk.0.attn_norm.weight"].values = {std::nanf("")};
+  EXPECT_EQ(LoadStatus(parts).code(), StatusCode::kNumeric);
+}
+
+TEST(Model, RefusesRotaryFactorsThatAreNotPositive) {
+  ModelParts parts = ModelParts::Small();
+  parts.tensors["rope_freqs.weight"] = {core::DType::kF32, {8}, {1, 1, 0, 1, 1, 1, 1, 1}};
+  EXPECT_EQ(LoadStatus(parts).code(), StatusCode::kFormat);
+}
+
+}  // namespace
+}  // namespace selvedge::inference

@@ -1,0 +1,101 @@
+#include "inference/tokenizer/vocabulary.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "tests/inference/fixtures.h"
+
+namespace selvedge::inference {
+namespace {
+
+using testing::ModelParts;
+
+StatusCode CodeOf(const ModelParts& parts) {
+  return Vocabulary::FromGguf(*parts.Build()).status().code();
+}
+
+std::vector<std::string>& Tokens(ModelParts& parts) {
+  return std::get<std::vector<std::string>>(parts.keys["tokenizer.ggml.tokens"]);
+}
+
+std::vector<int32_t>& Types(ModelParts& parts) {
+  return std::get<std::vector<int32_t>>(parts.keys["tokenizer.ggml.token_type"]);
+}
+
+TEST(Vocabulary, AcceptsTheUnchangedFile) {
+  EXPECT_EQ(CodeOf(ModelParts::Small()), StatusCode::kOk);
+}
+
+TEST(Vocabulary, RefusesTokensThatCannotBe) {
+  for (const std::string& token :
+       {std::string(), std::string(size_t{1} << 20, 'x'), std::string("w7")}) {
+    ModelParts parts = ModelParts::Small();
+    Tokens(parts)[9] = token;
+    EXPECT_EQ(CodeOf(parts), StatusCode::kFormat) << token.size();
+  }
+}
+
+TEST(Vocabulary, RefusesWrongByteTokens) {
+  for (const char* token :
+       {"<0xZZ>", "<0x-1>", "<0x1>", "<0xaa>", "<0x41>"}) {  // the last: 1 of 256
+    ModelParts parts = ModelParts::Small();
+    Tokens(parts)[9] = token;
+    Types(parts)[9] = 6;
+    EXPECT_EQ(CodeOf(parts), StatusCode::kFormat) << token;
+  }
+}
+
+TEST(Vocabulary, RefusesListsThatDoNotAgree) {
+  ModelParts parts = ModelParts::Small();
+  Types(parts).pop_back();
+  EXPECT_EQ(CodeOf(parts), StatusCode::kFormat);
+
+  parts = ModelParts::Small();
+  std::get<std::vector<float>>(parts.keys["tokenizer.ggml.scores"])[3] = NAN;
+  EXPECT_EQ(CodeOf(parts), StatusCode::kFormat);
+
+  parts = ModelParts::Small();
+  parts.keys["tokenizer.ggml.scores"] = std::vector<int32_t>(300, 1);
+  EXPECT_EQ(CodeOf(parts), StatusCode::kFormat);
+
+  parts = ModelParts::Small();
+  Types(parts)[5] = 7;
+  EXPECT_EQ(CodeOf(parts), StatusCode::kFormat);
+
+  parts = ModelParts::Small();
+  Types(parts)[0] = 1;  // no unknown token
+  EXPECT_EQ(CodeOf(parts), StatusCode::kFormat);
+}
+
+TEST(Vocabulary, RefusesIdsOutOfRange) {
+  for (const char* key : {"tokenizer.ggml.bos_token_id", "tokenizer.ggml.eos_token_id",
+                          "tokenizer.ggml.eot_token_id", "tokenizer.ggml.unknown_token_id"}) {
+    ModelParts parts = ModelParts::Small();
+    parts.keys[key] = uint32_t{300};
+    EXPECT_EQ(CodeOf(parts), StatusCode::kFormat) << key;
+  }
+}
+
+TEST(Vocabulary, RefusesACountThatDiffersFromTheEmbedding) {
+  ModelParts parts = ModelParts::Small();
+  parts.tensors["token_embd.weight"].dims[1] = 299;
+  EXPECT_EQ(CodeOf(parts), StatusCode::kFormat);
+}
+
+TEST(Tokenizer, RefusesOtherKindsByName) {
+  ModelParts parts = ModelParts::Small();
+  parts.keys["tokenizer.ggml.model"] = std::string("gpt2");
+  const Status status = Tokenizer::FromGguf(*parts.Build()).status();
+  EXPECT_EQ(status.code(), StatusCode::kIncompatible);
+  EXPECT_NE(status.message().find("gpt2"), std::string::npos);
+}
+
+TEST(Tokenizer, WorksWithoutByteTokens) {
+  const auto tokenizer = Tokenizer::FromGguf(*ModelParts::Small().Build());
+  ASSERT_TRUE(tokenizer.ok()) << tokenizer.status().message();
+  EXPECT_EQ((*tokenizer)->Encode("\u65E5", false, false)->back(), 0);
+}
+
+}  // namespace
+}  // namespace selvedge::inference
