@@ -14,12 +14,14 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <selvedge/privacy.h>
 #include <selvedge/status.h>
 
 #include "core/secure_random.h"
+#include "privacy/clipping/grid_sum.h"
 
 namespace selvedge::privacy {
 
@@ -34,6 +36,7 @@ struct PrivacyPlan {
   double delta = 1e-5;
   double divisor = 1;       // public nominal batch size that the noised sum is divided by
   uint64_t parameters = 0;  // P, length of a group's gradient
+  Clipping clipping = Clipping::kFlat;
 
   Status Validate() const;  // kUsage
   MechanismEvent Event() const { return {sampling_rate, noise_multiplier, steps}; }
@@ -57,8 +60,7 @@ class ClippedSum {
   friend Result<class NoisedGradient> AddNoise(ClippedSum sum, class SpendReceipt receipt,
                                                core::SecureRandom& random);
   ClippedSum() = default;
-  std::vector<int64_t> grid_;  // [P], in units of grid_size_
-  double grid_size_ = 0;
+  GridSum grid_;
   double clip_norm_ = 0;
   double noise_multiplier_ = 0;
   double divisor_ = 1;
@@ -72,23 +74,26 @@ class GroupGradientSum {
   static Result<GroupGradientSum> Create(const PrivacyPlan& plan);
   GroupGradientSum(GroupGradientSum&&) noexcept = default;
 
-  // gradient [P] f32. Returns the norm before clipping (NaN if not finite); the caller must not
-  // release it.
-  double Add(std::span<const float> gradient);
-  int64_t non_finite() const { return non_finite_; }
-  ClippedSum Finish() &&;
+  // gradient [P] f32; another length is a bug of the caller and aborts. Returns the norm before
+  // clipping (NaN if not finite); the caller must not release it.
+  double Add(std::span<const float> gradient) { return sum_.grid_.Add(gradient); }
+  int64_t non_finite() const { return sum_.grid_.skipped(); }  // groups that contributed zero
+  ClippedSum Finish() && { return std::move(sum_); }
 
  private:
   GroupGradientSum() = default;
   ClippedSum sum_;
-  int64_t non_finite_ = 0;
 };
 
 // Proof that the cost of one release was written to the ledger and synced before the release.
+// Moving it away leaves step() == -1, which AddNoise refuses: one charge pays for one release.
 class SpendReceipt {
  public:
-  SpendReceipt(SpendReceipt&&) noexcept = default;
-  SpendReceipt& operator=(SpendReceipt&&) noexcept = default;
+  SpendReceipt(SpendReceipt&& other) noexcept : step_(std::exchange(other.step_, -1)) {}
+  SpendReceipt& operator=(SpendReceipt&& other) noexcept {
+    step_ = std::exchange(other.step_, -1);
+    return *this;
+  }
   SpendReceipt(const SpendReceipt&) = delete;
   int64_t step() const { return step_; }
 
@@ -129,8 +134,8 @@ class NoisedGradient {
   double noise_stddev_ = 0;
 };
 
-// Adds exact discrete Gaussian noise of scale sigma C on the grid. kInternal if the generator
-// fails.
+// Adds exact discrete Gaussian noise of scale sigma C on the grid, from a freshly keyed generator.
+// kInternal if the generator fails or an argument was used before.
 Result<NoisedGradient> AddNoise(ClippedSum sum, SpendReceipt receipt, core::SecureRandom& random);
 
 }  // namespace selvedge::privacy
