@@ -1,39 +1,98 @@
 #include "core/kernels/kernels.h"
 
+#include <cstdlib>
+#include <cstring>
+
+#include "core/cpu_features.h"
+#include "core/kernels/dispatch.h"
 #include "core/kernels/reference/reference.h"
 
 namespace selvedge::kernels {
+namespace {
+
+const KernelTable& Active() {
+  static const KernelTable& table = TableFor(core::ActiveIsa());
+  return table;
+}
+
+}  // namespace
+
+const KernelTable& TableFor(core::Isa isa) {
+  switch (isa) {
+#if defined(SELVEDGE_KERNELS_X86)
+    case core::Isa::kAvx2:
+      return Avx2Table();
+    case core::Isa::kAvx512:
+      return Avx512Table();
+    case core::Isa::kAvx512Vnni:
+      return Avx512VnniTable();
+#endif
+    default:
+      return ScalarTable();
+  }
+}
+
+void DequantizeRow(const KernelTable& table, core::DType type, const uint8_t* src, float* dst,
+                   size_t n) {
+  switch (type) {
+    case core::DType::kF32:
+      std::memcpy(dst, src, n * sizeof(float));
+      return;
+    case core::DType::kF16:
+      return table.dequantize_f16(src, dst, n);
+    case core::DType::kBF16:
+      return table.dequantize_bf16(src, dst, n);
+    case core::DType::kQ8_0:
+      return table.dequantize_q8_0(src, dst, n);
+    case core::DType::kQ4_0:
+      return table.dequantize_q4_0(src, dst, n);
+    default:  // callers check DTypeInfo::has_kernels
+      std::abort();
+  }
+}
 
 void DequantizeRow(core::DType type, const uint8_t* src, float* dst, size_t n) {
-  reference::DequantizeRow(type, src, dst, n);
+  DequantizeRow(Active(), type, src, dst, n);
 }
+
 bool QuantizeRow(core::DType type, const float* src, uint8_t* dst, size_t n) {
   return reference::QuantizeRow(type, src, dst, n);
 }
-void MatMul(core::ThreadPool&, const WeightView& w, const float* x, size_t m, float* y) {
-  reference::MatMul(w, x, m, y);
+
+void MatMul(core::ThreadPool& pool, const WeightView& w, const float* x, size_t m, float* y) {
+  MatMul(Active(), pool, w, x, m, y);
 }
-void GemmForward(core::ThreadPool&, const WeightView& w, const float* x, size_t m, float* y) {
-  reference::GemmForward(w, x, m, y);
+
+void GemmForward(core::ThreadPool& pool, const WeightView& w, const float* x, size_t m, float* y) {
+  GemmForward(Active(), pool, w, x, m, y);
 }
-void GemmInputGrad(core::ThreadPool&, const WeightView& w, const float* dy, size_t m, float* dx,
-                   bool accumulate) {
-  reference::GemmInputGrad(w, dy, m, dx, accumulate);
+
+void GemmInputGrad(core::ThreadPool& pool, const WeightView& w, const float* dy, size_t m,
+                   float* dx, bool accumulate) {
+  GemmInputGrad(Active(), pool, w, dy, m, dx, accumulate);
 }
-float DotF32(const float* a, const float* b, size_t n) { return reference::DotF32(a, b, n); }
-void AxpyF32(float alpha, const float* x, float* y, size_t n) {
-  reference::AxpyF32(alpha, x, y, n);
-}
+
+float DotF32(const float* a, const float* b, size_t n) { return Active().dot(a, b, n); }
+
+void AxpyF32(float alpha, const float* x, float* y, size_t n) { Active().axpy(alpha, x, y, n); }
+
 void RmsNorm(const float* x, const float* weight, float eps, size_t rows, size_t n, float* out) {
-  reference::RmsNorm(x, weight, eps, rows, n, out);
+  for (size_t r = 0; r < rows; ++r) {
+    Active().rms_norm_row(x + r * n, weight, eps, n, out + r * n);
+  }
 }
+
 void SiluMul(const float* gate, const float* up, size_t n, float* out) {
-  reference::SiluMul(gate, up, n, out);
+  Active().silu_mul(gate, up, n, out);
 }
-void Softmax(float* x, size_t n) { reference::Softmax(x, n); }
+
+void Softmax(float* x, size_t n) { Active().softmax(x, n); }
+
 void Rope(float* x, size_t heads, size_t head_dim, size_t rot, const float* cos, const float* sin,
           bool interleaved) {
-  reference::Rope(x, heads, head_dim, rot, cos, sin, interleaved);
+  for (size_t h = 0; h < heads; ++h) {
+    Active().rope_head(x + h * head_dim, rot, cos, sin, interleaved);
+  }
 }
 
 }  // namespace selvedge::kernels

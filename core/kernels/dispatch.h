@@ -1,0 +1,25 @@
+#pragma once
+// The kernels with the instruction set as an argument: kernels.h calls these with the active one,
+// tests and benchmarks with each.
+
+#include <cstddef>
+
+#include "core/cpu_features.h"
+#include "core/kernels/kernel_table.h"
+#include "core/kernels/kernels.h"
+
+namespace selvedge::kernels {
+
+// The best table for `isa` in this build; the scalar one where there is none.
+const KernelTable& TableFor(core::Isa isa);
+
+void DequantizeRow(const KernelTable& table, core::DType type, const uint8_t* src, float* dst,
+                   size_t n);
+void MatMul(const KernelTable& table, core::ThreadPool& pool, const WeightView& w, const float* x,
+            size_t m, float* y);
+void GemmForward(const KernelTable& table, core::ThreadPool& pool, const WeightView& w,
+                 const float* x, size_t m, float* y);
+void GemmInputGrad(const KernelTable& table, core::ThreadPool& pool, const WeightView& w,
+                   const float* dy, size_t m, float* dx, bool accumulate);
+
+}  // namespace selvedge::kernels

@@ -1,0 +1,195 @@
+// C (+)= A * B in f32, where B is made from weights tile by tile:
+//
+//   for each slice of up to 256 of the summed dimension
+//     pack A's slice into panels of tile_rows rows            (parallel over panels)
+//     for each tile of tile_cols columns of C                 (parallel over tiles)
+//       dequantize B's tile into a panel that fits the first-level cache
+//       for each panel of A: a register tile of C gathers the products
+//
+// An element of C is summed in the order of the summed dimension by one thread at a time, whatever
+// the number of threads and the split, so results are the same bits for every pool.
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/kernels/dispatch.h"
+#include "core/kernels/scratch.h"
+
+namespace selvedge::kernels {
+namespace {
+
+constexpr size_t kMaxTileCols = 32;
+constexpr size_t kMaxTileRows = 16;
+constexpr size_t kMaxRowsAtOnce = 1024;  // bounds the packed A to 1.1 MB, which stays in L2
+
+// A part of the weight, made into panel[depth, tile_cols] (zeros beyond `cols`).
+struct Slice {
+  size_t first_col, cols;     // columns of C
+  size_t first_depth, depth;  // of the summed dimension
+};
+
+// Forward: columns of C are rows of W; the summed dimension is K.
+struct ForwardPanel {
+  const KernelTable& table;
+  const WeightView& w;
+  const core::DTypeInfo& info;
+
+  void Make(const Slice& s, float* panel) const {
+    alignas(64) float rows[kMaxTileCols * kPanelStride];
+    const size_t offset = core::RowBytes(info, s.first_depth);
+    for (size_t i = 0; i < s.cols; ++i) {
+      DequantizeRow(table, w.type, w.row(s.first_col + i) + offset, rows + i * kPanelStride,
+                    s.depth);
+    }
+    for (size_t i = s.cols; i < table.tile_cols; ++i) {
+      std::fill_n(rows + i * kPanelStride, s.depth, 0.0f);
+    }
+    table.transpose_panel(rows, s.depth, panel);
+  }
+};
+
+// Input gradient: columns of C are columns of W; the summed dimension is N.
+struct InputGradPanel {
+  const KernelTable& table;
+  const WeightView& w;
+  const core::DTypeInfo& info;
+
+  void Make(const Slice& s, float* panel) const {
+    // A tile may begin or end within a block (tiles narrower than 32 columns, the last tile).
+    const size_t block = info.block_values;
+    const size_t begin = s.first_col / block * block;
+    const size_t end = (s.first_col + s.cols + block - 1) / block * block;
+    const size_t offset = core::RowBytes(info, begin);
+    const bool whole = begin == s.first_col && end - begin == table.tile_cols;
+    float piece[2 * kMaxTileCols];
+    for (size_t p = 0; p < s.depth; ++p, panel += table.tile_cols) {
+      const uint8_t* src = w.row(s.first_depth + p) + offset;
+      if (whole) {
+        DequantizeRow(table, w.type, src, panel, table.tile_cols);
+        continue;
+      }
+      DequantizeRow(table, w.type, src, piece, end - begin);
+      std::memcpy(panel, piece + (s.first_col - begin), s.cols * sizeof(float));
+      std::fill(panel + s.cols, panel + table.tile_cols, 0.0f);
+    }
+  }
+};
+
+struct Product {
+  const KernelTable& table;
+  const float* a;  // [m, depth]
+  size_t m;
+  size_t depth;
+  float* c;  // [m, cols]
+  size_t cols;
+  bool accumulate;
+};
+
+// Rows of A as panels of equal height (the last may be lower): [panels, height, kPanelStride].
+struct PackedRows {
+  float* data;
+  size_t m;
+  size_t height;
+  size_t panels;
+  size_t RowsOf(size_t panel) const { return std::min(height, m - panel * height); }
+  float* Panel(size_t panel) const { return data + panel * height * kPanelStride; }
+};
+
+void PackRows(core::ThreadPool& pool, const Product& p, size_t first, size_t depth,
+              const PackedRows& out) {
+  pool.ParallelFor(out.m, 64, [&](size_t begin, size_t end, int) {
+    for (size_t i = begin; i < end; ++i) {
+      std::memcpy(out.data + i * kPanelStride, p.a + i * p.depth + first, depth * sizeof(float));
+    }
+  });
+}
+
+// One tile of columns against the panels [begin, end).
+void MultiplyTile(const Product& p, const PackedRows& a, size_t begin, size_t end, const Slice& s,
+                  const float* panel) {
+  const KernelTable& t = p.table;
+  const bool add = p.accumulate || s.first_depth > 0;
+  for (size_t i = begin; i < end; ++i) {
+    const size_t rows = a.RowsOf(i);
+    float* c = p.c + i * a.height * p.cols + s.first_col;
+    if (s.cols == t.tile_cols) {
+      t.gemm_tile(rows, s.depth, a.Panel(i), panel, c, p.cols, add);
+      continue;
+    }
+    float edge[kMaxTileRows * kMaxTileCols] = {};  // the tile is wider than what is left of C
+    for (size_t r = 0; add && r < rows; ++r) {
+      std::memcpy(edge + r * t.tile_cols, c + r * p.cols, s.cols * sizeof(float));
+    }
+    t.gemm_tile(rows, s.depth, a.Panel(i), panel, edge, t.tile_cols, add);
+    for (size_t r = 0; r < rows; ++r) {
+      std::memcpy(c + r * p.cols, edge + r * t.tile_cols, s.cols * sizeof(float));
+    }
+  }
+}
+
+template <typename PanelMaker>
+void MultiplyRows(core::ThreadPool& pool, const Product& p, const PanelMaker& maker) {
+  const KernelTable& t = p.table;
+  thread_local Scratch<float> scratch;
+  PackedRows a{};
+  a.m = p.m;
+  a.panels = (p.m - 1) / t.tile_rows + 1;
+  a.height = (p.m - 1) / a.panels + 1;
+  a.panels = (p.m - 1) / a.height + 1;
+  a.data = scratch.Get(a.panels * a.height * kPanelStride);
+
+  // Few columns and many threads: split the rows too, at the price of making a panel more than
+  // once.
+  const size_t tiles = (p.cols - 1) / t.tile_cols + 1;
+  const size_t wanted = 4 * static_cast<size_t>(pool.threads());
+  const size_t splits =
+      pool.threads() == 1 ? 1 : std::clamp<size_t>(wanted / tiles, 1, (a.panels + 3) / 4);
+
+  for (size_t first = 0; first < p.depth; first += kPanelDepth) {
+    const size_t depth = std::min(kPanelDepth, p.depth - first);
+    PackRows(pool, p, first, depth, a);
+    pool.ParallelFor(tiles * splits, 1, [&](size_t begin, size_t end, int) {
+      alignas(64) float panel[kPanelDepth * kMaxTileCols];
+      size_t made = tiles;  // the tile in `panel`
+      for (size_t task = begin; task < end; ++task) {
+        const size_t tile = task / splits, split = task % splits;
+        const size_t col = tile * t.tile_cols;
+        const Slice slice{col, std::min(t.tile_cols, p.cols - col), first, depth};
+        if (tile != made) maker.Make(slice, panel);
+        made = tile;
+        MultiplyTile(p, a, a.panels * split / splits, a.panels * (split + 1) / splits, slice,
+                     panel);
+      }
+    });
+  }
+}
+
+template <typename PanelMaker>
+void Multiply(core::ThreadPool& pool, const Product& whole, const PanelMaker& maker) {
+  if (whole.m == 0 || whole.cols == 0) return;
+  if (whole.depth == 0 && !whole.accumulate) std::fill_n(whole.c, whole.m * whole.cols, 0.0f);
+  const size_t chunks = (whole.m - 1) / kMaxRowsAtOnce + 1;
+  for (size_t i = 0; i < chunks; ++i) {
+    const size_t begin = whole.m * i / chunks, end = whole.m * (i + 1) / chunks;
+    const Product part{whole.table,     whole.a + begin * whole.depth, end - begin,
+                       whole.depth,     whole.c + begin * whole.cols,  whole.cols,
+                       whole.accumulate};
+    MultiplyRows(pool, part, maker);
+  }
+}
+
+}  // namespace
+
+void GemmForward(const KernelTable& table, core::ThreadPool& pool, const WeightView& w,
+                 const float* x, size_t m, float* y) {
+  Multiply(pool, {table, x, m, w.cols, y, w.rows, /*accumulate=*/false},
+           ForwardPanel{table, w, *core::FindDType(w.type)});
+}
+
+void GemmInputGrad(const KernelTable& table, core::ThreadPool& pool, const WeightView& w,
+                   const float* dy, size_t m, float* dx, bool accumulate) {
+  Multiply(pool, {table, dy, m, w.rows, dx, w.cols, accumulate},
+           InputGradPanel{table, w, *core::FindDType(w.type)});
+}
+
+}  // namespace selvedge::kernels

@@ -1,0 +1,168 @@
+// y = x * W^T for serving. One to three tokens: every weight row is read once, straight from the
+// file's bytes (bound by memory). More tokens: panels of the weight are unpacked once and used for
+// all of them (bound by arithmetic).
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/kernels/dispatch.h"
+#include "core/kernels/scratch.h"
+
+namespace selvedge::kernels {
+namespace {
+
+using core::DType;
+
+constexpr size_t kFewTokens = 3;
+constexpr size_t kPanelK = 1024;  // a slice of an integer panel: 32 KiB
+constexpr size_t kMaxPanelCols = 32;
+constexpr size_t kInlineWork = 1 << 15;  // products below this are not worth waking a thread
+
+// Rows per range so that a range is at least kInlineWork products.
+size_t RowGrain(size_t products_per_row) {
+  const size_t rows = kInlineWork / std::max<size_t>(1, products_per_row) + 1;
+  return (rows + 3) / 4 * 4;
+}
+
+bool IsQuantized(DType type) { return type == DType::kQ8_0 || type == DType::kQ4_0; }
+
+QuantizedActivations Quantize(const KernelTable& table, core::ThreadPool& pool, const float* x,
+                              size_t m, size_t k) {
+  thread_local Scratch<int8_t> q_scratch;
+  thread_local Scratch<float> scale_scratch;
+  thread_local Scratch<int32_t> sum_scratch;
+  int8_t* q = q_scratch.Get(m * k);
+  float* scales = scale_scratch.Get(m * k / 32);
+  int32_t* sums = sum_scratch.Get(m * k / 32);
+  pool.ParallelFor(m, kInlineWork / std::max<size_t>(1, k) + 1, [&](size_t begin, size_t end, int) {
+    for (size_t t = begin; t < end; ++t) {
+      table.quantize_activations(x + t * k, k, q + t * k, scales + t * k / 32, sums + t * k / 32);
+    }
+  });
+  return {q, scales, sums, k};
+}
+
+QuantizedActivations Token(const QuantizedActivations& x, size_t t) {
+  const size_t blocks = x.stride / 32;
+  return {x.q + t * x.stride, x.scales + t * blocks, x.sums + t * blocks, x.stride};
+}
+
+void FewTokensFloat(const KernelTable& table, core::ThreadPool& pool, const WeightView& w,
+                    const float* x, size_t m, float* y) {
+  const DotRowsF32Fn dots = w.type == DType::kF32   ? table.dot_rows_f32
+                            : w.type == DType::kF16 ? table.dot_rows_f16
+                                                    : table.dot_rows_bf16;
+  pool.ParallelFor(w.rows, RowGrain(w.cols * m), [&](size_t begin, size_t end, int) {
+    for (size_t r = begin; r < end; r += 4) {  // all tokens while the rows are in the cache
+      const size_t rows = std::min<size_t>(4, end - r);
+      for (size_t t = 0; t < m; ++t) {
+        dots(w.row(r), w.row_bytes, rows, w.cols, x + t * w.cols, y + t * w.rows + r);
+      }
+    }
+  });
+}
+
+void FewTokensQuantized(const KernelTable& table, core::ThreadPool& pool, const WeightView& w,
+                        const QuantizedActivations& x, size_t m, float* y) {
+  const DotRowsI8Fn dots = w.type == DType::kQ8_0 ? table.dot_rows_q8_0 : table.dot_rows_q4_0;
+  pool.ParallelFor(w.rows, RowGrain(w.cols * m), [&](size_t begin, size_t end, int) {
+    for (size_t r = begin; r < end; r += 4) {
+      const size_t rows = std::min<size_t>(4, end - r);
+      for (size_t t = 0; t < m; ++t) {
+        dots(w.row(r), w.row_bytes, rows, w.cols, Token(x, t), y + t * w.rows + r);
+      }
+    }
+  });
+}
+
+// The activations as the integer product sees them, for the floating-point path.
+void ManyTokensRounded(const KernelTable& table, core::ThreadPool& pool, const WeightView& w,
+                       const QuantizedActivations& x, size_t m, float* y) {
+  thread_local Scratch<float> scratch;
+  float* rounded = scratch.Get(m * w.cols);
+  pool.ParallelFor(m, 16, [&](size_t begin, size_t end, int) {
+    for (size_t i = begin * w.cols; i < end * w.cols; i += 32) {
+      const float scale = x.scales[i / 32];
+      for (size_t j = 0; j < 32; ++j) rounded[i + j] = static_cast<float>(x.q[i + j]) * scale;
+    }
+  });
+  GemmForward(table, pool, w, rounded, m, y);
+}
+
+struct PanelTask {
+  const IntegerPanel& panel;
+  const WeightView& w;
+  const QuantizedActivations& x;
+  float* y;  // [m, w.rows]
+};
+
+// Rows [row, row + cols) of the weight for tokens [begin, end).
+void MultiplyPanel(const PanelTask& task, size_t row, size_t begin, size_t end) {
+  const auto& [panel, w, x, y] = task;
+  alignas(64) uint8_t packed[kPanelK * kMaxPanelCols];
+  alignas(64) float scales[kPanelK / 32 * kMaxPanelCols];
+  const bool q8 = w.type == DType::kQ8_0;
+  const size_t cols = std::min(panel.cols, w.rows - row);
+  const core::DTypeInfo& info = *core::FindDType(w.type);
+  for (size_t first = 0; first < w.cols; first += kPanelK) {
+    const size_t k = std::min(kPanelK, w.cols - first);
+    (q8 ? panel.pack_q8_0 : panel.pack_q4_0)(w.row(row) + core::RowBytes(info, first), w.row_bytes,
+                                             cols, k, packed, scales);
+    for (size_t t = begin; t < end; t += panel.max_tokens) {
+      const size_t tokens = std::min(panel.max_tokens, end - t);
+      QuantizedActivations slice = Token(x, t);
+      slice.q += first;
+      slice.scales += first / 32;
+      slice.sums += first / 32;
+      float* out = y + t * w.rows + row;
+      const bool add = first > 0;
+      const int32_t offset = q8 ? 128 : 8;
+      if (cols == panel.cols) {
+        panel.multiply(tokens, k, slice, offset, packed, scales, out, w.rows, add);
+        continue;
+      }
+      float edge[8 * kMaxPanelCols] = {};
+      for (size_t i = 0; add && i < tokens; ++i) {
+        std::memcpy(edge + i * panel.cols, out + i * w.rows, cols * sizeof(float));
+      }
+      panel.multiply(tokens, k, slice, offset, packed, scales, edge, panel.cols, add);
+      for (size_t i = 0; i < tokens; ++i) {
+        std::memcpy(out + i * w.rows, edge + i * panel.cols, cols * sizeof(float));
+      }
+    }
+  }
+}
+
+void ManyTokensInteger(core::ThreadPool& pool, const PanelTask& task, size_t m) {
+  const IntegerPanel& panel = task.panel;
+  const size_t tiles = (task.w.rows - 1) / panel.cols + 1;
+  const size_t groups = (m - 1) / panel.max_tokens + 1;
+  const size_t wanted = 4 * static_cast<size_t>(pool.threads());
+  const size_t splits =
+      pool.threads() == 1 ? 1 : std::clamp<size_t>(wanted / tiles, 1, (groups + 7) / 8);
+  pool.ParallelFor(tiles * splits, 1, [&](size_t begin, size_t end, int) {
+    for (size_t i = begin; i < end; ++i) {
+      const size_t split = i % splits;
+      const size_t first = groups * split / splits * panel.max_tokens;
+      const size_t last = std::min(m, groups * (split + 1) / splits * panel.max_tokens);
+      MultiplyPanel(task, i / splits * panel.cols, first, last);
+    }
+  });
+}
+
+}  // namespace
+
+void MatMul(const KernelTable& table, core::ThreadPool& pool, const WeightView& w, const float* x,
+            size_t m, float* y) {
+  if (m == 0 || w.rows == 0) return;
+  if (!IsQuantized(w.type)) {
+    if (m > kFewTokens) return GemmForward(table, pool, w, x, m, y);
+    return FewTokensFloat(table, pool, w, x, m, y);
+  }
+  const QuantizedActivations q = Quantize(table, pool, x, m, w.cols);
+  if (m <= kFewTokens) return FewTokensQuantized(table, pool, w, q, m, y);
+  if (table.integer_panel == nullptr) return ManyTokensRounded(table, pool, w, q, m, y);
+  ManyTokensInteger(pool, {*table.integer_panel, w, q, y}, m);
+}
+
+}  // namespace selvedge::kernels

@@ -1,0 +1,113 @@
+#include <immintrin.h>
+
+#include "core/kernels/x86/x86_kernels.h"
+
+namespace selvedge::kernels::x86 {
+namespace {
+
+constexpr size_t kRows = 4;
+
+// Two blocks at a time fill a register. The integer product wants the weights unsigned, so they are
+// held as q + offset and offset * sum(x) is taken away again (shared by all rows).
+struct Q8 {
+  static constexpr size_t kBytes = 34;
+  static constexpr char kOffset = -128;  // 128 as an unsigned byte
+  static __m512i Weights(const uint8_t* block) {
+    const __m256i low = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(block + 2));
+    const __m256i high = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(block + 36));
+    const __m512i both = _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+    return _mm512_xor_si512(both, _mm512_set1_epi8(kOffset));
+  }
+  static __m512i Activations(const int8_t* q) { return _mm512_loadu_si512(q); }
+  static __m512i Lanes() {  // which of the two scales each lane takes
+    return _mm512_setr_epi32(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1);
+  }
+};
+
+// Quarters: first 16 values of both blocks, then the last 16 of both.
+struct Q4 {
+  static constexpr size_t kBytes = 18;
+  static constexpr char kOffset = 8;
+  static __m512i Weights(const uint8_t* block) {
+    const __m128i first = _mm_loadu_si128(reinterpret_cast<const __m128i*>(block + 2));
+    const __m128i second = _mm_loadu_si128(reinterpret_cast<const __m128i*>(block + 20));
+    const __m256i q = _mm256_inserti128_si256(_mm256_castsi128_si256(first), second, 1);
+    const __m512i both = _mm512_inserti64x4(_mm512_castsi256_si512(q), _mm256_srli_epi16(q, 4), 1);
+    return _mm512_and_si512(both, _mm512_set1_epi8(15));
+  }
+  static __m512i Activations(const int8_t* q) {
+    const __m512i x = _mm512_loadu_si512(q);
+    return _mm512_shuffle_i64x2(x, x, 0xD8);
+  }
+  static __m512i Lanes() {
+    return _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1, 1, 1);
+  }
+};
+
+int HalfBits(const uint8_t* p) { return p[0] | p[1] << 8; }
+
+template <typename Type, size_t Rows>
+void Dots(const uint8_t* w, size_t row_bytes, size_t k, const QuantizedActivations& x, float* y) {
+  __m512 acc[Rows];
+#pragma GCC unroll 4
+  for (size_t r = 0; r < Rows; ++r) acc[r] = _mm512_setzero_ps();
+  const __m512i lanes = Type::Lanes();
+  const size_t blocks = k / 32;
+  size_t b = 0;
+  for (; b + 2 <= blocks; b += 2, w += 2 * Type::kBytes) {
+    const __m512i q = Type::Activations(x.q + 32 * b);
+    const __m512i excess =
+        _mm512_dpbusd_epi32(_mm512_setzero_si512(), _mm512_set1_epi8(Type::kOffset), q);
+    const __m512i start = _mm512_sub_epi32(_mm512_setzero_si512(), excess);
+    const __m128 xd =
+        _mm_castsi128_ps(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(x.scales + b)));
+#pragma GCC unroll 4
+    for (size_t r = 0; r < Rows; ++r) {
+      const uint8_t* block = w + r * row_bytes;
+      const __m512i sum = _mm512_dpbusd_epi32(start, Type::Weights(block), q);
+      const __m128i wd = _mm_cvtsi32_si128(HalfBits(block) | HalfBits(block + Type::kBytes) << 16);
+      const __m512 scale =
+          _mm512_permutexvar_ps(lanes, _mm512_castps128_ps512(_mm_mul_ps(_mm_cvtph_ps(wd), xd)));
+      acc[r] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), scale, acc[r]);
+    }
+  }
+  if (b < blocks) {  // an odd last block: the missing half is a block of zeros
+    alignas(64) int8_t q_pair[64] = {};
+    for (int i = 0; i < 32; ++i) q_pair[i] = x.q[32 * b + i];
+    const float d_pair[2] = {x.scales[b], 0};
+    const QuantizedActivations last = {q_pair, d_pair, nullptr, 64};
+    for (size_t r = 0; r < Rows; ++r) {
+      uint8_t pair[2 * Type::kBytes] = {};
+      for (size_t i = 0; i < Type::kBytes; ++i) pair[i] = w[r * row_bytes + i];
+      float rest;
+      Dots<Type, 1>(pair, 0, 64, last, &rest);
+      y[r] = _mm512_reduce_add_ps(acc[r]) + rest;
+    }
+    return;
+  }
+#pragma GCC unroll 4
+  for (size_t r = 0; r < Rows; ++r) y[r] = _mm512_reduce_add_ps(acc[r]);
+}
+
+template <typename Type>
+void DotRows(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
+             const QuantizedActivations& x, float* y) {
+  size_t r = 0;
+  for (; r + kRows <= rows; r += kRows)
+    Dots<Type, kRows>(w + r * row_bytes, row_bytes, k, x, y + r);
+  for (; r < rows; ++r) Dots<Type, 1>(w + r * row_bytes, row_bytes, k, x, y + r);
+}
+
+}  // namespace
+
+void DotRowsQ8_Avx512Vnni(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
+                          const QuantizedActivations& x, float* y) {
+  DotRows<Q8>(w, row_bytes, rows, k, x, y);
+}
+
+void DotRowsQ4_Avx512Vnni(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
+                          const QuantizedActivations& x, float* y) {
+  DotRows<Q4>(w, row_bytes, rows, k, x, y);
+}
+
+}  // namespace selvedge::kernels::x86

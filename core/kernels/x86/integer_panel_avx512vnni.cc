@@ -1,0 +1,137 @@
+#include <immintrin.h>
+
+#include "core/kernels/x86/x86_kernels.h"
+
+namespace selvedge::kernels::x86 {
+namespace {
+
+constexpr size_t kCols = 32;   // rows of the weight in a panel: two registers of lanes
+constexpr size_t kTokens = 6;  // 6 x (2 integer + 2 float) accumulators + 2 weights + 1 activation
+
+float ScaleOf(const uint8_t* block) {
+  return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(block[0] | block[1] << 8)));
+}
+
+__m256i BlockQ8(const uint8_t* block) {  // q + 128
+  return _mm256_xor_si256(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(block + 2)),
+                          _mm256_set1_epi8(-128));
+}
+
+__m256i BlockQ4(const uint8_t* block) {  // q + 8
+  const __m128i q = _mm_loadu_si128(reinterpret_cast<const __m128i*>(block + 2));
+  const __m256i both = _mm256_inserti128_si256(_mm256_castsi128_si256(q), _mm_srli_epi16(q, 4), 1);
+  return _mm256_and_si256(both, _mm256_set1_epi8(15));
+}
+
+// Transposes 8 rows of 8 groups of 4 values: group g of all rows goes to panel[g].
+void Store8x8(__m256i r[8], uint8_t* panel) {
+  __m256i t[8];
+#pragma GCC unroll 4
+  for (int i = 0; i < 8; i += 2) {
+    t[i] = _mm256_unpacklo_epi32(r[i], r[i + 1]);
+    t[i + 1] = _mm256_unpackhi_epi32(r[i], r[i + 1]);
+  }
+#pragma GCC unroll 2
+  for (int i = 0; i < 8; i += 4) {
+    r[i] = _mm256_unpacklo_epi64(t[i], t[i + 2]);
+    r[i + 1] = _mm256_unpackhi_epi64(t[i], t[i + 2]);
+    r[i + 2] = _mm256_unpacklo_epi64(t[i + 1], t[i + 3]);
+    r[i + 3] = _mm256_unpackhi_epi64(t[i + 1], t[i + 3]);
+  }
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; ++j) {
+    _mm256_store_si256(reinterpret_cast<__m256i*>(panel + j * kCols * 4),
+                       _mm256_permute2x128_si256(r[j], r[4 + j], 0x20));
+    _mm256_store_si256(reinterpret_cast<__m256i*>(panel + (4 + j) * kCols * 4),
+                       _mm256_permute2x128_si256(r[j], r[4 + j], 0x31));
+  }
+}
+
+template <__m256i (*Load)(const uint8_t*), size_t BlockBytes>
+void Pack(const uint8_t* w, size_t row_bytes, size_t rows, size_t k, uint8_t* panel,
+          float* scales) {
+  for (size_t b = 0; b < k / 32; ++b, w += BlockBytes, panel += 32 * kCols, scales += kCols) {
+    for (size_t group = 0; group < kCols; group += 8) {
+      __m256i r[8];
+#pragma GCC unroll 8
+      for (size_t i = 0; i < 8; ++i) {
+        const bool present = group + i < rows;
+        const uint8_t* block = w + (group + i) * row_bytes;
+        r[i] = present ? Load(block) : _mm256_setzero_si256();
+        scales[group + i] = present ? ScaleOf(block) : 0.0f;
+      }
+      Store8x8(r, panel + group * 4);
+    }
+  }
+}
+
+template <size_t Tokens>
+void Multiply(size_t k, const QuantizedActivations& x, int32_t offset, const uint8_t* panel,
+              const float* scales, float* y, size_t ldy, bool add) {
+  __m512 acc[Tokens][2];
+#pragma GCC unroll 6
+  for (size_t t = 0; t < Tokens; ++t) {
+    acc[t][0] = add ? _mm512_loadu_ps(y + t * ldy) : _mm512_setzero_ps();
+    acc[t][1] = add ? _mm512_loadu_ps(y + t * ldy + 16) : _mm512_setzero_ps();
+  }
+  const size_t scale_stride = x.stride / 32;
+  for (size_t b = 0; b < k / 32; ++b, scales += kCols) {
+    __m512i sum[Tokens][2];
+#pragma GCC unroll 6
+    for (size_t t = 0; t < Tokens; ++t) {
+      sum[t][0] = _mm512_set1_epi32(-offset * x.sums[t * scale_stride + b]);
+      sum[t][1] = sum[t][0];
+    }
+#pragma GCC unroll 8
+    for (size_t g = 0; g < 8; ++g, panel += 4 * kCols) {
+      const __m512i w0 = _mm512_load_si512(panel);
+      const __m512i w1 = _mm512_load_si512(panel + 64);
+#pragma GCC unroll 6
+      for (size_t t = 0; t < Tokens; ++t) {
+        int32_t four;
+        __builtin_memcpy(&four, x.q + t * x.stride + 32 * b + 4 * g, sizeof four);
+        const __m512i q = _mm512_set1_epi32(four);
+        sum[t][0] = _mm512_dpbusd_epi32(sum[t][0], w0, q);
+        sum[t][1] = _mm512_dpbusd_epi32(sum[t][1], w1, q);
+      }
+    }
+    const __m512 d0 = _mm512_loadu_ps(scales);
+    const __m512 d1 = _mm512_loadu_ps(scales + 16);
+#pragma GCC unroll 6
+    for (size_t t = 0; t < Tokens; ++t) {
+      const __m512 xd = _mm512_set1_ps(x.scales[t * scale_stride + b]);
+      acc[t][0] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum[t][0]), _mm512_mul_ps(d0, xd), acc[t][0]);
+      acc[t][1] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum[t][1]), _mm512_mul_ps(d1, xd), acc[t][1]);
+    }
+  }
+#pragma GCC unroll 6
+  for (size_t t = 0; t < Tokens; ++t) {
+    _mm512_storeu_ps(y + t * ldy, acc[t][0]);
+    _mm512_storeu_ps(y + t * ldy + 16, acc[t][1]);
+  }
+}
+
+using MultiplyTokensFn = void (*)(size_t, const QuantizedActivations&, int32_t, const uint8_t*,
+                                  const float*, float*, size_t, bool);
+constexpr MultiplyTokensFn kMultiply[kTokens + 1] = {
+    nullptr, Multiply<1>, Multiply<2>, Multiply<3>, Multiply<4>, Multiply<5>, Multiply<6>};
+
+}  // namespace
+
+void PackPanelQ8_Avx512Vnni(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
+                            uint8_t* panel, float* scales) {
+  Pack<BlockQ8, 34>(w, row_bytes, rows, k, panel, scales);
+}
+
+void PackPanelQ4_Avx512Vnni(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
+                            uint8_t* panel, float* scales) {
+  Pack<BlockQ4, 18>(w, row_bytes, rows, k, panel, scales);
+}
+
+void MultiplyPanel_Avx512Vnni(size_t tokens, size_t k, const QuantizedActivations& x,
+                              int32_t offset, const uint8_t* panel, const float* scales, float* y,
+                              size_t ldy, bool add) {
+  kMultiply[tokens](k, x, offset, panel, scales, y, ldy, add);
+}
+
+}  // namespace selvedge::kernels::x86

@@ -1,0 +1,55 @@
+#pragma once
+// What the files of this folder offer to tables_x86.cc. The folder's files are compiled with the
+// flags of their instruction set, use intrinsics only, and keep everything else in anonymous
+// namespaces: a template or inline function of the standard library instantiated here could be the
+// copy that the linker keeps for the whole program.
+
+#include "core/kernels/kernel_table.h"
+
+namespace selvedge::kernels::x86 {
+
+#define SELVEDGE_DECLARE_FLOAT_KERNELS(isa)                                                        \
+  void GemmTile_##isa(size_t rows, size_t k, const float* a, const float* b, float* c, size_t ldc, \
+                      bool add);                                                                   \
+  void TransposePanel_##isa(const float* src, size_t k, float* dst);                               \
+  void DequantizeF16_##isa(const uint8_t* src, float* dst, size_t n);                              \
+  void DequantizeBf16_##isa(const uint8_t* src, float* dst, size_t n);                             \
+  void DequantizeQ8_##isa(const uint8_t* src, float* dst, size_t n);                               \
+  void DequantizeQ4_##isa(const uint8_t* src, float* dst, size_t n);                               \
+  void DotRowsF32_##isa(const uint8_t* w, size_t row_bytes, size_t rows, size_t k, const float* x, \
+                        float* y);                                                                 \
+  void DotRowsF16_##isa(const uint8_t* w, size_t row_bytes, size_t rows, size_t k, const float* x, \
+                        float* y);                                                                 \
+  void DotRowsBf16_##isa(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,                \
+                         const float* x, float* y);                                                \
+  float Dot_##isa(const float* a, const float* b, size_t n);                                       \
+  void Axpy_##isa(float alpha, const float* x, float* y, size_t n);                                \
+  void RmsNormRow_##isa(const float* x, const float* weight, float eps, size_t n, float* out);     \
+  void SiluMul_##isa(const float* gate, const float* up, size_t n, float* out);                    \
+  void Softmax_##isa(float* x, size_t n);                                                          \
+  void RopeHead_##isa(float* x, size_t rot, const float* cos, const float* sin, bool interleaved);
+
+SELVEDGE_DECLARE_FLOAT_KERNELS(Avx2)
+SELVEDGE_DECLARE_FLOAT_KERNELS(Avx512)
+#undef SELVEDGE_DECLARE_FLOAT_KERNELS
+
+void QuantizeActivations_Avx2(const float* x, size_t n, int8_t* q, float* scales, int32_t* sums);
+void DotRowsQ8_Avx2(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
+                    const QuantizedActivations& x, float* y);
+void DotRowsQ4_Avx2(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
+                    const QuantizedActivations& x, float* y);
+void DotRowsQ8_Avx512Vnni(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
+                          const QuantizedActivations& x, float* y);
+void DotRowsQ4_Avx512Vnni(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
+                          const QuantizedActivations& x, float* y);
+
+// Integer panels of 32 rows, at most 6 tokens.
+void PackPanelQ8_Avx512Vnni(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
+                            uint8_t* panel, float* scales);
+void PackPanelQ4_Avx512Vnni(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
+                            uint8_t* panel, float* scales);
+void MultiplyPanel_Avx512Vnni(size_t tokens, size_t k, const QuantizedActivations& x,
+                              int32_t offset, const uint8_t* panel, const float* scales, float* y,
+                              size_t ldy, bool add);
+
+}  // namespace selvedge::kernels::x86

@@ -1,0 +1,125 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "core/kernels/reference/reference.h"
+#include "tests/core/kernel_cases.h"
+
+namespace selvedge::kernels {
+namespace {
+
+using core::DType;
+using core::SeededRandom;
+using core::ThreadPool;
+
+TEST(MatMul, AgreesWithTheScalarTwinOnEveryIsaAndType) {
+  SeededRandom random(20);
+  ThreadPool pool(2);
+  for (const DType type : kKernelTypes) {
+    // Odd numbers of rows, tokens and blocks; k beyond one panel slice (1024).
+    for (const auto& [n, k] : {std::pair<size_t, size_t>{1, 32}, {5, 96}, {33, 256}, {70, 1120}}) {
+      const Weight w(random, type, n, k);
+      for (const size_t m : {1u, 2u, 3u, 4u, 7u, 13u, 50u}) {
+        const std::vector<float> x = RandomValues(random, m * k);
+        std::vector<float> expected(m * n);
+        reference::MatMul(w.view, x.data(), m, expected.data());
+        for (const core::Isa isa : AvailableIsas()) {
+          std::vector<float> y(m * n, NAN);
+          MatMul(TableFor(isa), pool, w.view, x.data(), m, y.data());
+          for (size_t i = 0; i < y.size(); ++i) {
+            // The same exact integer sums; only the order of f32 additions differs.
+            ASSERT_NEAR(y[i], expected[i], 1e-5f * std::sqrt(k) * 4)
+                << Name(isa, type) << " m " << m << " n " << n << " k " << k << " at " << i;
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(MatMul, RoundingTheActivationsCostsOnePercentOfTheNorm) {
+  SeededRandom random(21);
+  ThreadPool pool(2);
+  const size_t m = 8, n = 64, k = 512;
+  for (const DType type : {DType::kQ8_0, DType::kQ4_0}) {
+    const Weight w(random, type, n, k);
+    const std::vector<float> x = RandomValues(random, m * k);
+    std::vector<float> exact(m * n), y(m * n);
+    GemmForward(pool, w.view, x.data(), m, exact.data());
+    MatMul(pool, w.view, x.data(), m, y.data());
+    double error = 0, norm = 0;
+    for (size_t i = 0; i < y.size(); ++i) {
+      error += (y[i] - exact[i]) * (y[i] - exact[i]);
+      norm += exact[i] * exact[i];
+    }
+    EXPECT_LT(std::sqrt(error / norm), 0.01);
+    EXPECT_GT(error, 0) << "the activations were not rounded: the test tests nothing";
+  }
+}
+
+TEST(MatMul, ExtremeBlocksDoNotOverflow) {
+  // q = -128 comes from no quantizer of ours but is a legal byte; with |x| = 127 throughout, the
+  // 16-bit sums of the AVX2 version are at their bound.
+  ThreadPool pool(1);
+  const size_t n = 33, k = 64;
+  std::vector<uint8_t> bytes(n * 68);
+  for (size_t b = 0; b < bytes.size(); b += 34) {
+    bytes[b] = 0x00;
+    bytes[b + 1] = 0x3C;  // d = 1
+    for (size_t j = 2; j < 34; ++j) bytes[b + j] = 0x80;
+  }
+  const WeightView w{bytes.data(), DType::kQ8_0, n, k, 68};
+  for (const float value : {127.0f, -127.0f}) {
+    for (const size_t m : {1u, 6u}) {
+      const std::vector<float> x(m * k, value);
+      for (const core::Isa isa : AvailableIsas()) {
+        std::vector<float> y(m * n);
+        MatMul(TableFor(isa), pool, w, x.data(), m, y.data());
+        for (const float v : y) EXPECT_EQ(v, -128.0f * value * 64) << core::IsaName(isa);
+      }
+    }
+  }
+}
+
+TEST(MatMul, NonFiniteActivationsReachTheOutput) {
+  SeededRandom random(22);
+  ThreadPool pool(1);
+  for (const DType type : kKernelTypes) {
+    const Weight w(random, type, 8, 64);
+    for (const float bad : {std::numeric_limits<float>::infinity(), std::nanf("")}) {
+      for (const size_t m : {1u, 5u}) {
+        std::vector<float> x = RandomValues(random, m * 64);
+        x[40] = bad;
+        for (const core::Isa isa : AvailableIsas()) {
+          std::vector<float> y(m * 8);
+          MatMul(TableFor(isa), pool, w.view, x.data(), m, y.data());
+          for (size_t j = 0; j < 8; ++j) EXPECT_FALSE(std::isfinite(y[j])) << Name(isa, type);
+          for (size_t j = 8; j < y.size(); ++j) EXPECT_TRUE(std::isfinite(y[j]));
+        }
+      }
+    }
+  }
+}
+
+TEST(MatMul, ResultsAreTheSameBitsForEveryNumberOfThreads) {
+  SeededRandom random(23);
+  const size_t n = 1000, k = 128;
+  for (const DType type : kKernelTypes) {
+    const Weight w(random, type, n, k);
+    for (const size_t m : {1u, 40u}) {
+      const std::vector<float> x = RandomValues(random, m * k);
+      for (const core::Isa isa : AvailableIsas()) {
+        ThreadPool one(1), three(3);
+        std::vector<float> a(m * n), b(m * n);
+        MatMul(TableFor(isa), one, w.view, x.data(), m, a.data());
+        MatMul(TableFor(isa), three, w.view, x.data(), m, b.data());
+        EXPECT_EQ(std::memcmp(a.data(), b.data(), a.size() * 4), 0) << Name(isa, type);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace selvedge::kernels
