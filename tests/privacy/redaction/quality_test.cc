@@ -1,0 +1,119 @@
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <map>
+#include <sstream>
+
+#include <gtest/gtest.h>
+#include <selvedge/privacy.h>
+#include <nlohmann/json.hpp>
+
+// Precision and recall per label on a labelled set, and false alarms on books. The data is not part
+// of the repository: the tests are skipped where it is not there. The table of
+// docs/privacy/redaction.md is what this program prints.
+
+namespace selvedge {
+namespace {
+
+std::string DataPath(const std::string& name) {
+  const char* folder = std::getenv("SELVEDGE_DATA");
+  return (folder ? folder : std::string(SELVEDGE_SOURCE_DIR) + "/../shared/data") + "/" + name;
+}
+
+struct Score {
+  int labelled = 0;
+  int found = 0;  // labelled spans wholly inside spans of ours, of any type
+  int exact = 0;  // of those, found with the expected type
+  int predicted = 0;
+  int right = 0;     // predicted spans that overlap a label of the expected kind
+  int personal = 0;  // predicted spans that overlap any label
+};
+
+struct Span {
+  size_t start;
+  size_t end;
+  std::string type;
+};
+
+bool Overlaps(const Span& a, const Span& b) { return a.start < b.end && b.start < a.end; }
+
+// Their label for our type; empty if the set does not label it.
+std::string LabelOf(const std::string& type) {
+  static const std::map<std::string, std::string> kLabels = {
+      {"EMAIL", "EMAIL_ADDRESS"}, {"PHONE", "PHONE_NUMBER"},         {"CREDIT_CARD", "CREDIT_CARD"},
+      {"IBAN", "IBAN_CODE"},      {"IP_ADDRESS", "IP_ADDRESS"},      {"US_SSN", "US_SSN"},
+      {"SECRET", "SECRET"},       {"ID_NUMBER", "US_DRIVER_LICENSE"}};
+  const auto hit = kLabels.find(type);
+  return hit == kLabels.end() ? type : hit->second;
+}
+
+void Count(const std::string& text, const std::vector<Span>& labels,
+           std::map<std::string, Score>* scores) {
+  std::vector<Span> ours;
+  for (const PiiSpan& s : Redact(text).spans) ours.push_back({s.start, s.end, LabelOf(s.type)});
+  for (const Span& label : labels) {
+    Score& score = (*scores)[label.type];
+    ++score.labelled;
+    for (const Span& span : ours) {
+      if (span.start > label.start || span.end < label.end) continue;
+      ++score.found;
+      score.exact += span.type == label.type ? 1 : 0;
+      break;
+    }
+  }
+  for (const Span& span : ours) {
+    Score& score = (*scores)[span.type];
+    ++score.predicted;
+    bool right = false, personal = false;
+    for (const Span& label : labels) {
+      right = right || (Overlaps(span, label) && span.type == label.type);
+      personal = personal || Overlaps(span, label);
+    }
+    score.right += right ? 1 : 0;
+    score.personal += personal ? 1 : 0;
+  }
+}
+
+TEST(RedactionQuality, ReachesItsRecallOnTheLabelledSet) {
+  std::ifstream file(DataPath("pii/presidio_synth_v2.jsonl"));
+  if (!file) GTEST_SKIP() << "the labelled set is not there";
+  std::map<std::string, Score> scores;
+  for (std::string line; std::getline(file, line);) {
+    const auto row = nlohmann::json::parse(line);
+    std::vector<Span> labels;
+    for (const auto& s : row.at("spans")) {
+      labels.push_back({s.at("start_byte"), s.at("end_byte"), s.at("label")});
+    }
+    Count(row.at("text"), labels, &scores);
+  }
+  std::cout << "| label | spans | recall | recall, right type | predicted | precision |\n";
+  for (const auto& [label, s] : scores) {
+    if (s.labelled == 0 && s.predicted == 0) continue;
+    std::cout << "| " << label << " | " << s.labelled << " | "
+              << (s.labelled > 0 ? 1.0 * s.found / s.labelled : 0) << " | "
+              << (s.labelled > 0 ? 1.0 * s.exact / s.labelled : 0) << " | " << s.predicted << " | "
+              << (s.predicted > 0 ? 1.0 * s.right / s.predicted : 0) << " |\n";
+  }
+  for (const char* label : {"CREDIT_CARD", "IBAN_CODE", "EMAIL_ADDRESS", "IP_ADDRESS", "US_SSN"}) {
+    EXPECT_GT(scores[label].labelled, 0) << label;
+    EXPECT_GE(scores[label].found, 0.98 * scores[label].labelled) << label;
+    EXPECT_GE(scores[label].exact, 0.98 * scores[label].labelled) << label;
+  }
+}
+
+TEST(RedactionQuality, RaisesFewFalseAlarmsInBooks) {
+  std::ifstream file(DataPath("general/books_valid.txt"));
+  if (!file) GTEST_SKIP() << "the books are not there";
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  std::istringstream words(text);
+  const auto tokens = std::distance(std::istream_iterator<std::string>(words),
+                                    std::istream_iterator<std::string>());
+  const size_t alarms = Redact(text).spans.size();
+  std::cout << alarms << " spans in " << tokens << " tokens of books\n";
+  ASSERT_GT(tokens, 0);
+  EXPECT_LE(static_cast<double>(alarms), tokens / 1000.0);
+}
+
+}  // namespace
+}  // namespace selvedge
