@@ -14,6 +14,9 @@ struct EpsilonBound {
   std::string accountant;  // "gaussian" | "rdp" | "pld"
 };
 
+// kUsage, naming the event, if one is out of the ranges of MechanismEvent.
+Status CheckEvents(const std::vector<MechanismEvent>& events);
+
 // kUsage if an event or delta is out of range.
 Result<EpsilonBound> BestEpsilon(const std::vector<MechanismEvent>& events, double delta,
                                  Accountant accountant = Accountant::kBest);

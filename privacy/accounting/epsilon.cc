@@ -61,10 +61,15 @@ double FullBatchMu(const std::vector<MechanismEvent>& events, size_t& sampled) {
 
 }  // namespace
 
+Status CheckEvents(const std::vector<MechanismEvent>& events) {
+  for (size_t i = 0; i < events.size(); ++i) SELVEDGE_RETURN_IF_ERROR(CheckEvent(events[i], i));
+  return OkStatus();
+}
+
 Result<EpsilonBound> BestEpsilon(const std::vector<MechanismEvent>& events, double delta,
                                  Accountant accountant) {
   SELVEDGE_RETURN_IF_ERROR(CheckDelta(delta));
-  for (size_t i = 0; i < events.size(); ++i) SELVEDGE_RETURN_IF_ERROR(CheckEvent(events[i], i));
+  SELVEDGE_RETURN_IF_ERROR(CheckEvents(events));
   if (accountant == Accountant::kRdp) return EpsilonBound{RdpEpsilon(events, delta), "rdp"};
   size_t sampled = 0;
   const double mu = FullBatchMu(events, sampled);
