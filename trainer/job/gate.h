@@ -1,11 +1,17 @@
 #pragma once
 // The evaluation gate: decides from held-out losses whether a candidate adapter may become active.
 
+#include <cstdint>
 #include <string>
 
 #include "adapters/lora.h"
 
 namespace selvedge::trainer {
+
+// Largest root mean square of the entries of one tensor's update, scale * B A, i.e. its Frobenius
+// norm over sqrt(in * out). Weights of trained language models have an RMS of 0.01 to 0.1: an
+// update of 0.5 replaces the base rather than adapts it.
+inline constexpr double kMaxUpdateRms = 0.5;
 
 struct GateInput {
   double loss_base = 0;     // held-out, nats per token, base alone
