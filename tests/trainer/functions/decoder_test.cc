@@ -1,0 +1,252 @@
+// The whole model: group gradients against ATen's own autograd on dequantized weights in double,
+// against one group at a time, and bit for bit across packings and threads.
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include "tests/trainer/fixture/gradients.h"
+#include "tests/trainer/fixture/tiny_model.h"
+
+namespace selvedge::trainer {
+namespace {
+
+using testing::Gradients;
+using testing::GroupGradient;
+using testing::RandomWeights;
+
+// The decoder in plain ATen operations, double precision, one sequence at a time.
+class DoubleDecoder {
+ public:
+  DoubleDecoder(const inference::Model& model, const LoraLayout& layout,
+                const std::vector<float>& frozen, const std::vector<float>& trained)
+      : model_(model), layout_(layout) {
+    const auto r = static_cast<int64_t>(layout.rank());
+    for (const LoraTarget& t : layout.targets()) {
+      const std::vector<float>& a = layout.freeze_a() ? frozen : trained;
+      a_.push_back(Matrix(a.data() + t.a_offset, r, static_cast<int64_t>(t.in)));
+      b_.push_back(Matrix(trained.data() + t.b_offset, static_cast<int64_t>(t.out), r));
+      if (!layout.freeze_a()) a_.back().requires_grad_(true);
+      b_.back().requires_grad_(true);
+    }
+  }
+
+  // Gradient [P] and loss of a group's summed label losses.
+  GroupGradient Run(const Group& group) {
+    at::Tensor loss = at::zeros({}, at::kDouble);
+    GroupGradient result;
+    for (const Example& example : group.examples) {
+      if (example.tokens.size() < 2) continue;
+      loss = loss + SequenceLoss(example, &result.labels);
+    }
+    result.gradient.assign(layout_.trained(), 0);
+    result.loss = loss.item<double>();
+    if (!loss.requires_grad()) return result;
+    loss.backward();
+    for (size_t i = 0; i < b_.size(); ++i) {
+      const LoraTarget& t = layout_.targets()[i];
+      Take(b_[i], result.gradient.data() + t.b_offset);
+      if (!layout_.freeze_a()) Take(a_[i], result.gradient.data() + t.a_offset);
+    }
+    return result;
+  }
+
+ private:
+  static at::Tensor Matrix(const float* data, int64_t rows, int64_t cols) {
+    return at::from_blob(const_cast<float*>(data), {rows, cols}, at::kFloat).to(at::kDouble);
+  }
+  static void Take(at::Tensor& leaf, float* out) {
+    if (!leaf.grad().defined()) return;
+    const at::Tensor gradient = leaf.grad().contiguous();
+    for (int64_t i = 0; i < gradient.numel(); ++i) {
+      out[i] = static_cast<float>(gradient.data_ptr<double>()[i]);
+    }
+    leaf.mutable_grad() = at::Tensor();
+  }
+
+  at::Tensor Linear(const at::Tensor& x, const kernels::WeightView& w) const {
+    const std::vector<float> values = testing::Dequantized(w);
+    at::Tensor y = x.matmul(
+        Matrix(values.data(), static_cast<int64_t>(w.rows), static_cast<int64_t>(w.cols)).t());
+    for (size_t i = 0; i < a_.size(); ++i) {
+      if (layout_.targets()[i].weight != &w) continue;
+      y = y + layout_.scale() * x.matmul(a_[i].t()).matmul(b_[i].t());
+    }
+    return y;
+  }
+
+  at::Tensor Norm(const at::Tensor& x, const std::vector<float>& weight) const {
+    const at::Tensor w = Matrix(weight.data(), 1, static_cast<int64_t>(weight.size()));
+    return x * (x.square().mean(-1, true) + model_.config().norm_eps).rsqrt() * w;
+  }
+
+  at::Tensor Rotate(const at::Tensor& x) const {  // [T, heads, D]
+    const int64_t d = x.size(2);
+    const at::Tensor frequency =
+        at::pow(model_.config().rope_base, at::arange(0, d, 2, at::kDouble) / -d);
+    const at::Tensor angle =
+        (at::arange(x.size(0), at::kDouble).unsqueeze(1) * frequency).unsqueeze(1);
+    const at::Tensor even = x.slice(2, 0, d, 2), odd = x.slice(2, 1, d, 2);
+    return at::stack(
+               {even * angle.cos() - odd * angle.sin(), even * angle.sin() + odd * angle.cos()}, -1)
+        .flatten(2);
+  }
+
+  at::Tensor Attend(const at::Tensor& h, const inference::LayerWeights& layer) const {
+    const inference::ModelConfig& c = model_.config();
+    const int64_t t = h.size(0), d = c.head_dim;
+    const at::Tensor q = Rotate(Linear(h, layer.attn_q).view({t, c.n_heads, d})).transpose(0, 1);
+    at::Tensor k = Rotate(Linear(h, layer.attn_k).view({t, c.n_kv_heads, d})).transpose(0, 1);
+    at::Tensor v = Linear(h, layer.attn_v).view({t, c.n_kv_heads, d}).transpose(0, 1);
+    k = k.repeat_interleave(c.n_heads / c.n_kv_heads, 0);
+    v = v.repeat_interleave(c.n_heads / c.n_kv_heads, 0);
+    const at::Tensor future = at::ones({t, t}, at::kBool).triu(1);
+    const at::Tensor scores = (q.matmul(k.transpose(1, 2)) / std::sqrt(static_cast<double>(d)))
+                                  .masked_fill(future, -1e30);
+    return Linear(at::softmax(scores, -1).matmul(v).transpose(0, 1).reshape({t, c.n_heads * d}),
+                  layer.attn_output);
+  }
+
+  at::Tensor SequenceLoss(const Example& example, int64_t* labels) const {
+    const std::vector<float> table = testing::Dequantized(model_.token_embedding());
+    const auto n = static_cast<int64_t>(model_.config().n_embd);
+    std::vector<int64_t> ids(example.tokens.begin(), example.tokens.end());
+    const at::Tensor tokens = at::tensor(ids, at::kLong);
+    const int64_t t = tokens.size(0) - 1;
+    at::Tensor x = Matrix(table.data(), model_.config().n_vocab, n).index({tokens.slice(0, 0, t)});
+    for (const inference::LayerWeights& layer : model_.layers()) {
+      x = x + Attend(Norm(x, layer.attn_norm), layer);
+      const at::Tensor h = Norm(x, layer.ffn_norm);
+      x = x + Linear(at::silu(Linear(h, layer.ffn_gate)) * Linear(h, layer.ffn_up), layer.ffn_down);
+    }
+    const at::Tensor logits = Linear(Norm(x, model_.output_norm()), model_.output());
+    at::Tensor loss = at::zeros({}, at::kDouble);
+    const at::Tensor log_p = at::log_softmax(logits, -1);
+    for (int64_t i = 0; i < t; ++i) {
+      if (example.is_label[static_cast<size_t>(i) + 1] == 0) continue;
+      loss = loss - log_p[i][ids[static_cast<size_t>(i) + 1]];
+      ++*labels;
+    }
+    return loss;
+  }
+
+  const inference::Model& model_;
+  const LoraLayout& layout_;
+  std::vector<at::Tensor> a_, b_;
+};
+
+double RelativeDistance(const std::vector<float>& got, const std::vector<float>& expected) {
+  double difference = 0, norm = 0;
+  for (size_t i = 0; i < got.size(); ++i) {
+    difference += std::pow(static_cast<double>(got[i]) - expected[i], 2);
+    norm += std::pow(static_cast<double>(expected[i]), 2);
+  }
+  return std::sqrt(difference / std::max(norm, 1e-30));
+}
+
+struct Setup {
+  std::shared_ptr<const inference::Model> model;
+  Config config;
+  LoraLayout layout;
+  std::vector<float> frozen, trained;
+};
+
+Setup MakeSetup(bool freeze_a, core::DType type, uint32_t rank = 4) {
+  testing::TinyShape shape;
+  shape.type = type;
+  auto model = testing::TinyModel(shape);
+  Config config = testing::PlainConfig(*model, 1);
+  config.freeze_a = freeze_a;
+  config.rank = rank;
+  LoraLayout layout = *LoraLayout::Create(*model, config);
+  return {model, config, layout, RandomWeights(layout.frozen(), 0.1f, 8),
+          RandomWeights(layout.trained(), 0.1f, 9)};
+}
+
+TEST(Decoder, GroupGradientsAgreeWithAtenAutogradInDouble) {
+  for (const core::DType type : {core::DType::kQ8_0, core::DType::kQ4_0, core::DType::kF32}) {
+    for (const bool freeze_a : {true, false}) {
+      const Setup s = MakeSetup(freeze_a, type);
+      const std::vector<Group> groups = testing::RandomGroups(*s.model, 3, 2, 40, 3);
+      const auto got = Gradients(*s.model, s.layout, groups, s.frozen, s.trained, {});
+      DoubleDecoder reference(*s.model, s.layout, s.frozen, s.trained);
+      ASSERT_EQ(got.size(), groups.size());
+      for (size_t i = 0; i < groups.size(); ++i) {
+        const GroupGradient expected = reference.Run(groups[i]);
+        EXPECT_EQ(got[i].labels, expected.labels);
+        EXPECT_NEAR(got[i].loss, expected.loss, 1e-5 * expected.loss);
+        EXPECT_LE(RelativeDistance(got[i].gradient, expected.gradient), 1e-5);
+      }
+    }
+  }
+}
+
+TEST(Decoder, PartialTargetsGiveTheSameGradients) {
+  Setup s = MakeSetup(true, core::DType::kQ8_0);
+  s.config.target_modules = {"blk.1.attn_v.weight", "blk.1.ffn_down.weight"};
+  s.layout = *LoraLayout::Create(*s.model, s.config);
+  s.frozen = RandomWeights(s.layout.frozen(), 0.1f, 8);
+  s.trained = RandomWeights(s.layout.trained(), 0.1f, 9);
+  const std::vector<Group> groups = testing::RandomGroups(*s.model, 2, 2, 20, 3);
+  const auto got = Gradients(*s.model, s.layout, groups, s.frozen, s.trained, {});
+  DoubleDecoder reference(*s.model, s.layout, s.frozen, s.trained);
+  for (size_t i = 0; i < groups.size(); ++i) {
+    EXPECT_LE(RelativeDistance(got[i].gradient, reference.Run(groups[i]).gradient), 1e-5);
+  }
+}
+
+TEST(Decoder, GradientsAreBitIdenticalForEveryPackingAndThreadCount) {
+  for (const bool freeze_a : {true, false}) {
+    for (const uint32_t rank : {1u, 3u, 8u}) {
+      const Setup s = MakeSetup(freeze_a, core::DType::kQ8_0, rank);
+      const std::vector<Group> groups = testing::RandomGroups(*s.model, 9, 4, 90, 11);
+      // One group at a time is the brute force that the packed passes must reproduce.
+      std::vector<GroupGradient> alone;
+      for (const Group& group : groups) {
+        alone.push_back(Gradients(*s.model, s.layout, {group}, s.frozen, s.trained, {1, 1})[0]);
+      }
+      for (const testing::PassOptions options :
+           {testing::PassOptions{1, 37, 8}, {1, 150, 2}, {2, 1000, 16}, {2, 64, 8}, {1, 0, 16}}) {
+        const auto packed = Gradients(*s.model, s.layout, groups, s.frozen, s.trained, options);
+        ASSERT_EQ(packed.size(), alone.size());
+        for (size_t i = 0; i < alone.size(); ++i) {
+          EXPECT_EQ(packed[i].gradient, alone[i].gradient) << i << " rows " << options.rows;
+          EXPECT_EQ(packed[i].loss, alone[i].loss);
+        }
+      }
+    }
+  }
+}
+
+TEST(Decoder, GroupsDoNotSeeEachOther) {
+  const Setup s = MakeSetup(true, core::DType::kQ8_0);
+  std::vector<Group> groups = testing::RandomGroups(*s.model, 3, 2, 30, 3);
+  const auto before = Gradients(*s.model, s.layout, groups, s.frozen, s.trained, {});
+  groups[1] = testing::RandomGroups(*s.model, 1, 2, 30, 77)[0];
+  const auto after = Gradients(*s.model, s.layout, groups, s.frozen, s.trained, {});
+  EXPECT_EQ(before[0].gradient, after[0].gradient);
+  EXPECT_NE(before[1].gradient, after[1].gradient);
+  EXPECT_EQ(before[2].gradient, after[2].gradient);
+}
+
+TEST(Decoder, GroupsWithoutLabelsHaveAZeroGradient) {
+  const Setup s = MakeSetup(true, core::DType::kQ8_0);
+  const std::vector<Group> groups = {{}, {{{{1, 2, 3}, {0, 0, 0}}}}, {{{{4}, {0}}}}};
+  const auto got = Gradients(*s.model, s.layout, groups, s.frozen, s.trained, {});
+  ASSERT_EQ(got.size(), 3u);
+  for (const GroupGradient& group : got) {
+    EXPECT_EQ(group.labels, 0);
+    EXPECT_EQ(group.gradient, std::vector<float>(s.layout.trained(), 0.0f));
+  }
+}
+
+TEST(Decoder, SequencesAsLongAsTheContextAreTrained) {
+  const Setup s = MakeSetup(true, core::DType::kQ8_0);
+  const std::vector<Group> groups =
+      testing::RuleGroups(*s.model, 1, s.model->config().n_ctx + 1, 3);
+  const auto got = Gradients(*s.model, s.layout, groups, s.frozen, s.trained, {1, 8});
+  DoubleDecoder reference(*s.model, s.layout, s.frozen, s.trained);
+  EXPECT_LE(RelativeDistance(got[0].gradient, reference.Run(groups[0]).gradient), 1e-5);
+}
+
+}  // namespace
+}  // namespace selvedge::trainer

@@ -1,0 +1,59 @@
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/mul.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <algorithm>
+
+#include "trainer/functions/functions.h"
+
+namespace selvedge::trainer {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+struct CrossEntropyFunction : torch::autograd::Function<CrossEntropyFunction> {
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, Tape* tape) {
+    const kernels::WeightView& output = tape->model->output();
+    const size_t vocab = output.rows;
+    const size_t n = output.cols;
+    const auto labels = static_cast<size_t>(x.size(0));
+    const bool wants_gradient = x.requires_grad();
+    at::Tensor dx = at::empty_like(x);
+    at::Tensor logits = at::empty(
+        {static_cast<int64_t>(std::min(kLabelChunk, labels)), static_cast<int64_t>(vocab)},
+        x.options());
+    float* scores = logits.data_ptr<float>();
+    for (size_t begin = 0; begin < labels; begin += kLabelChunk) {
+      const size_t rows = std::min(kLabelChunk, labels - begin);
+      kernels::GemmForward(*tape->pool, output, x.data_ptr<float>() + begin * n, rows, scores);
+      tape->pool->ParallelFor(rows, 8, [&](size_t first, size_t last, int) {
+        for (size_t i = first; i < last; ++i) {
+          tape->label_losses[begin + i] = tape->dense->cross_entropy_row(
+              scores + i * vocab, vocab, static_cast<size_t>(tape->batch->targets[begin + i]));
+        }
+      });
+      if (!wants_gradient) continue;
+      kernels::GemmInputGrad(*tape->pool, output, scores, rows, dx.data_ptr<float>() + begin * n,
+                             false);
+    }
+    double sum = 0;
+    for (const double loss : tape->label_losses) sum += loss;
+    ctx->save_for_backward({dx});
+    return at::full({}, sum, x.options());
+  }
+
+  static variable_list backward(AutogradContext* ctx, variable_list gradients) {
+    return {at::mul(ctx->get_saved_variables()[0], gradients[0]), at::Tensor()};
+  }
+};
+
+}  // namespace
+
+at::Tensor CrossEntropy(const at::Tensor& x, Tape& tape) {
+  return CrossEntropyFunction::apply(x, &tape);
+}
+
+}  // namespace selvedge::trainer

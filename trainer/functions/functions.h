@@ -1,0 +1,43 @@
+#pragma once
+// The differentiable operations of the decoder, each a torch::autograd::Function over our own
+// kernels: LibTorch keeps the tensors and the tape, the base weights are read where they are
+// mapped.
+//
+// Letters: M rows of the micro-batch, L of them with labels, H query heads, G key heads, D head
+// size. Parallel work is split over rows, sequences or groups, never inside a sum, so that results
+// do not depend on the number of threads.
+
+#include <ATen/core/Tensor.h>
+
+#include "core/kernels/kernels.h"
+#include "trainer/functions/tape.h"
+
+namespace selvedge::trainer {
+
+// y [M, N] = x W^T + scale (x A^T) B^T. `weight` is one of the model's; if the layout has a target
+// for it, the backward pass adds dA and dB of every group to the tape's slot gradients, one
+// sequence after the other. `leaf` is any tensor that requires a gradient: it puts the first
+// adapted layer on the tape and gets none itself.
+at::Tensor LoraLinear(const at::Tensor& x, const at::Tensor& leaf,
+                      const kernels::WeightView& weight, Tape& tape);
+
+// y [R, n] = x / sqrt(mean(x^2) + eps) * weight over the n columns. `weight` must outlive the tape.
+at::Tensor RmsNorm(const at::Tensor& x, const std::vector<float>& weight, Tape& tape);
+
+// Rotates x [M, heads * D] by the positions of the micro-batch.
+at::Tensor Rope(const at::Tensor& x, size_t heads, Tape& tape);
+
+// y [M, n] = silu(gate) * up.
+at::Tensor SwiGlu(const at::Tensor& gate, const at::Tensor& up, Tape& tape);
+
+// Causal attention of every sequence with itself: q [M, H D], k and v [M, G D] -> [M, H D].
+// Probabilities are computed kQueryBlock rows at a time and again in the backward pass.
+at::Tensor Attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, Tape& tape);
+inline constexpr size_t kQueryBlock = 64;
+
+// Sum of -log softmax(x W^T)[target] over the label rows x [L, n_embd] as a scalar, W the model's
+// output matrix. Logits exist for kLabelChunk rows at a time; their gradient is taken at once.
+at::Tensor CrossEntropy(const at::Tensor& x, Tape& tape);
+inline constexpr size_t kLabelChunk = 128;
+
+}  // namespace selvedge::trainer

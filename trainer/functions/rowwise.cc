@@ -1,0 +1,157 @@
+// Operations on one row at a time: norm, rotary embedding, SwiGLU.
+
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include "trainer/functions/functions.h"
+
+namespace selvedge::trainer {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+constexpr size_t kRowGrain = 16;
+
+struct RmsNormFunction : torch::autograd::Function<RmsNormFunction> {
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x,
+                            const std::vector<float>* weight, Tape* tape) {
+    at::Tensor y = at::empty_like(x);
+    const size_t n = weight->size();
+    const float eps = tape->model->config().norm_eps;
+    const float* in = x.data_ptr<float>();
+    float* out = y.data_ptr<float>();
+    tape->pool->ParallelFor(
+        static_cast<size_t>(x.size(0)), kRowGrain, [&](size_t begin, size_t end, int) {
+          for (size_t i = begin; i < end; ++i) {
+            kernels::RmsNorm(in + i * n, weight->data(), eps, 1, n, out + i * n);
+          }
+        });
+    ctx->save_for_backward({x});
+    ctx->saved_data["weight"] = reinterpret_cast<int64_t>(weight);
+    ctx->saved_data["tape"] = reinterpret_cast<int64_t>(tape);
+    return y;
+  }
+
+  static variable_list backward(AutogradContext* ctx, variable_list gradients) {
+    const at::Tensor dy = gradients[0].contiguous();
+    const at::Tensor x = ctx->get_saved_variables()[0];
+    const auto* weight =
+        reinterpret_cast<const std::vector<float>*>(ctx->saved_data["weight"].toInt());
+    auto* tape = reinterpret_cast<Tape*>(ctx->saved_data["tape"].toInt());
+    at::Tensor dx = at::empty_like(x);
+    const size_t n = weight->size();
+    const float eps = tape->model->config().norm_eps;
+    const float* in = x.data_ptr<float>();
+    const float* din = dy.data_ptr<float>();
+    float* dout = dx.data_ptr<float>();
+    tape->pool->ParallelFor(static_cast<size_t>(x.size(0)), kRowGrain,
+                            [&](size_t begin, size_t end, int) {
+                              for (size_t i = begin; i < end; ++i) {
+                                tape->dense->rms_norm_grad_row(in + i * n, weight->data(),
+                                                               din + i * n, eps, n, dout + i * n);
+                              }
+                            });
+    return {dx, at::Tensor(), at::Tensor()};
+  }
+};
+
+// y = x rotated by +position or, for the gradient (the rotation is orthogonal), -position.
+at::Tensor Rotate(const at::Tensor& x, size_t heads, bool inverse, Tape& tape) {
+  const inference::ModelConfig& config = tape.model->config();
+  const size_t half = config.rope_dim / 2;
+  at::Tensor y = at::empty_like(x);
+  const auto columns = static_cast<size_t>(x.size(1));
+  const float* in = x.data_ptr<float>();
+  float* out = y.data_ptr<float>();
+  tape.pool->ParallelFor(static_cast<size_t>(x.size(0)), kRowGrain,
+                         [&](size_t begin, size_t end, int) {
+                           std::vector<float> negated(half);
+                           for (size_t i = begin; i < end; ++i) {
+                             const size_t position = tape.batch->positions[i];
+                             const float* cos = tape.model->rope_cos().data() + position * half;
+                             const float* sin = tape.model->rope_sin().data() + position * half;
+                             if (inverse) {
+                               for (size_t j = 0; j < half; ++j) negated[j] = -sin[j];
+                               sin = negated.data();
+                             }
+                             std::copy(in + i * columns, in + (i + 1) * columns, out + i * columns);
+                             kernels::Rope(out + i * columns, heads, config.head_dim,
+                                           config.rope_dim, cos, sin, config.rope_interleaved);
+                           }
+                         });
+  return y;
+}
+
+struct RopeFunction : torch::autograd::Function<RopeFunction> {
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, int64_t heads, Tape* tape) {
+    ctx->saved_data["heads"] = heads;
+    ctx->saved_data["tape"] = reinterpret_cast<int64_t>(tape);
+    return Rotate(x, static_cast<size_t>(heads), false, *tape);
+  }
+
+  static variable_list backward(AutogradContext* ctx, variable_list gradients) {
+    auto* tape = reinterpret_cast<Tape*>(ctx->saved_data["tape"].toInt());
+    const auto heads = static_cast<size_t>(ctx->saved_data["heads"].toInt());
+    return {Rotate(gradients[0].contiguous(), heads, true, *tape), at::Tensor(), at::Tensor()};
+  }
+};
+
+struct SwiGluFunction : torch::autograd::Function<SwiGluFunction> {
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& gate, const at::Tensor& up,
+                            Tape* tape) {
+    at::Tensor y = at::empty_like(gate);
+    const auto n = static_cast<size_t>(gate.size(1));
+    const float* g = gate.data_ptr<float>();
+    const float* u = up.data_ptr<float>();
+    float* out = y.data_ptr<float>();
+    tape->pool->ParallelFor(static_cast<size_t>(gate.size(0)), kRowGrain,
+                            [&](size_t begin, size_t end, int) {
+                              for (size_t i = begin; i < end; ++i) {
+                                tape->dense->silu_mul_row(g + i * n, u + i * n, n, out + i * n);
+                              }
+                            });
+    ctx->save_for_backward({gate, up});
+    ctx->saved_data["tape"] = reinterpret_cast<int64_t>(tape);
+    return y;
+  }
+
+  static variable_list backward(AutogradContext* ctx, variable_list gradients) {
+    const at::Tensor dy = gradients[0].contiguous();
+    const variable_list saved = ctx->get_saved_variables();
+    auto* tape = reinterpret_cast<Tape*>(ctx->saved_data["tape"].toInt());
+    at::Tensor dgate = at::empty_like(dy);
+    at::Tensor dup = at::empty_like(dy);
+    const auto n = static_cast<size_t>(dy.size(1));
+    const float* g = saved[0].data_ptr<float>();
+    const float* u = saved[1].data_ptr<float>();
+    const float* d = dy.data_ptr<float>();
+    float* dg = dgate.data_ptr<float>();
+    float* du = dup.data_ptr<float>();
+    tape->pool->ParallelFor(static_cast<size_t>(dy.size(0)), kRowGrain,
+                            [&](size_t begin, size_t end, int) {
+                              for (size_t i = begin; i < end; ++i) {
+                                tape->dense->silu_mul_grad_row(g + i * n, u + i * n, d + i * n, n,
+                                                               dg + i * n, du + i * n);
+                              }
+                            });
+    return {dgate, dup, at::Tensor()};
+  }
+};
+
+}  // namespace
+
+at::Tensor RmsNorm(const at::Tensor& x, const std::vector<float>& weight, Tape& tape) {
+  return RmsNormFunction::apply(x, &weight, &tape);
+}
+
+at::Tensor Rope(const at::Tensor& x, size_t heads, Tape& tape) {
+  return RopeFunction::apply(x, static_cast<int64_t>(heads), &tape);
+}
+
+at::Tensor SwiGlu(const at::Tensor& gate, const at::Tensor& up, Tape& tape) {
+  return SwiGluFunction::apply(gate, up, &tape);
+}
+
+}  // namespace selvedge::trainer

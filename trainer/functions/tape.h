@@ -1,0 +1,39 @@
+#pragma once
+// What the autograd functions need beside tensors. A Tape lives from the forward pass of one
+// micro-batch to the end of its backward pass; functions keep a pointer to it.
+//
+// All tensors are f32, contiguous and on the CPU. Rows of activations are the rows of the
+// micro-batch.
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/thread_pool.h"
+#include "inference/model/model.h"
+#include "trainer/lora/layout.h"
+#include "trainer/math/dense_kernels.h"
+#include "trainer/packing/micro_batch.h"
+
+namespace selvedge::trainer {
+
+struct Tape {
+  const inference::Model* model = nullptr;
+  const LoraLayout* layout = nullptr;
+  const DenseKernels* dense = nullptr;
+  core::ThreadPool* pool = nullptr;
+  const MicroBatch* batch = nullptr;
+  const float* frozen = nullptr;   // A's that are not trained
+  const float* trained = nullptr;  // [P]
+  // Where the backward pass adds: one gradient [P] for each slot of the batch.
+  std::span<float* const> slot_gradients;
+  // Where the forward pass writes: -log p of every label, [L].
+  std::span<double> label_losses;
+
+  const float* a(const LoraTarget& target) const {
+    return (layout->freeze_a() ? frozen : trained) + target.a_offset;
+  }
+  const float* b(const LoraTarget& target) const { return trained + target.b_offset; }
+};
+
+}  // namespace selvedge::trainer

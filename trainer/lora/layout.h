@@ -1,0 +1,54 @@
+#pragma once
+// Which base tensors are adapted, and where each pair's numbers lie.
+//
+// The trained parameters are one vector of P floats (the length of a group's gradient): for every
+// target, in the order of the names, A [r, in] if it is trained and then B [out, r]. Frozen A's lie
+// in a vector of their own.
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "adapters/lora.h"
+#include "inference/model/model.h"
+#include "trainer/trainer.h"
+
+namespace selvedge::trainer {
+
+struct LoraTarget {
+  std::string name;
+  const kernels::WeightView* weight = nullptr;  // owned by the model
+  size_t in = 0;
+  size_t out = 0;
+  size_t a_offset = 0;  // into the trained vector, or into the frozen one
+  size_t b_offset = 0;  // into the trained vector
+};
+
+class LoraLayout {
+ public:
+  // kUsage: no, unknown or repeated target, or a rank outside [1, smallest dimension].
+  static Result<LoraLayout> Create(const inference::Model& model, const Config& config);
+
+  size_t rank() const { return rank_; }
+  float scale() const { return alpha_ / static_cast<float>(rank_); }
+  bool freeze_a() const { return freeze_a_; }
+  size_t trained() const { return trained_; }  // P
+  size_t frozen() const { return frozen_; }
+  const std::vector<LoraTarget>& targets() const { return targets_; }
+  const LoraTarget* Find(const kernels::WeightView& weight) const;
+
+  // Weights as data for the rest of the world.
+  adapters::LoraAdapter Export(const inference::Model& model, const std::vector<float>& frozen,
+                               const std::vector<float>& trained) const;
+
+ private:
+  LoraLayout() = default;
+  size_t rank_ = 0;
+  float alpha_ = 0;
+  bool freeze_a_ = true;
+  size_t trained_ = 0;
+  size_t frozen_ = 0;
+  std::vector<LoraTarget> targets_;
+};
+
+}  // namespace selvedge::trainer

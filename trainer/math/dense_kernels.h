@@ -1,0 +1,49 @@
+#pragma once
+// Dense f32 arithmetic around the frozen base: products by Eigen and the row operations that
+// training needs beside core/kernels. One body (dense_kernels.inc), compiled once for each
+// instruction set; the table is picked by core::ActiveIsa.
+//
+// Contract that the trainer's reproducibility rests on: the result of a call depends only on the
+// values and the sizes given, never on where the rows lie in memory or on the thread.
+//
+// Letters: C [M, N], depth K; ld* is the distance between rows in floats. All row-major.
+
+#include <cstddef>
+
+namespace selvedge::trainer {
+
+struct DenseKernels {
+  // C (+)= alpha A[M,K] B[N,K]^T
+  void (*gemm_nt)(size_t m, size_t n, size_t k, float alpha, const float* a, size_t lda,
+                  const float* b, size_t ldb, bool accumulate, float* c, size_t ldc);
+  // C (+)= alpha A[M,K] B[K,N]
+  void (*gemm_nn)(size_t m, size_t n, size_t k, float alpha, const float* a, size_t lda,
+                  const float* b, size_t ldb, bool accumulate, float* c, size_t ldc);
+  // C (+)= alpha A[K,M]^T B[K,N]
+  void (*gemm_tn)(size_t m, size_t n, size_t k, float alpha, const float* a, size_t lda,
+                  const float* b, size_t ldb, bool accumulate, float* c, size_t ldc);
+
+  // x = softmax(x), n values in place.
+  void (*softmax_row)(float* x, size_t n);
+  // dp = p * (dp - <p, dp>): gradient of softmax_row at its output p, in place in dp.
+  void (*softmax_grad_row)(const float* p, float* dp, size_t n);
+  // Returns -log softmax(x)[target] and replaces x by its gradient softmax(x) - onehot(target).
+  double (*cross_entropy_row)(float* x, size_t n, size_t target);
+  // dx of out = x / sqrt(mean(x^2) + eps) * weight.
+  void (*rms_norm_grad_row)(const float* x, const float* weight, const float* dy, float eps,
+                            size_t n, float* dx);
+  // Forward and gradients of out = silu(gate) * up.
+  void (*silu_mul_row)(const float* gate, const float* up, size_t n, float* out);
+  void (*silu_mul_grad_row)(const float* gate, const float* up, const float* dy, size_t n,
+                            float* dgate, float* dup);
+};
+
+// The table for core::ActiveIsa().
+const DenseKernels& ActiveDenseKernels();
+
+// One per compiled instruction set, for tests: null where this build has none.
+const DenseKernels* BaselineDenseKernels();
+const DenseKernels* Avx2DenseKernels();
+const DenseKernels* Avx512DenseKernels();
+
+}  // namespace selvedge::trainer

@@ -1,0 +1,165 @@
+#include "trainer/run/checkpoint.h"
+
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/empty.h>
+#include <c10/util/Exception.h>
+
+#include <cstring>
+#include <iosfwd>
+#include <map>
+#include <sstream>
+
+// The parameter archive of LibTorch's mobile library. Its header,
+// torch/csrc/jit/mobile/train/export_data.h, is not in Debian's libtorch-dev although the library
+// exports both functions, so their declarations of 1.13 stand here.
+namespace torch::jit {
+void _save_parameters(const std::map<std::string, at::Tensor>& map, std::ostream& out,
+                      bool use_flatbuffer);
+std::map<std::string, at::Tensor> _load_parameters(std::istream& in,
+                                                   c10::optional<at::Device> device);
+}  // namespace torch::jit
+
+namespace selvedge::trainer {
+namespace {
+
+constexpr int64_t kVersion = 1;
+
+at::Tensor FromFloats(const std::vector<float>& values) {
+  at::Tensor tensor = at::empty({static_cast<int64_t>(values.size())}, at::kFloat);
+  if (!values.empty()) std::memcpy(tensor.data_ptr(), values.data(), values.size() * sizeof(float));
+  return tensor;
+}
+
+template <typename T>
+at::Tensor FromArray(const T* values, size_t n, at::ScalarType type) {
+  at::Tensor tensor = at::empty({static_cast<int64_t>(n)}, type);
+  std::memcpy(tensor.data_ptr(), values, n * sizeof(T));
+  return tensor;
+}
+
+Status Read(const std::map<std::string, at::Tensor>& map, const char* name, at::ScalarType type,
+            size_t n, void* out) {
+  const auto found = map.find(name);
+  if (found == map.end()) {
+    return FormatError("checkpoint: '" + std::string(name) + "' is missing");
+  }
+  const at::Tensor& tensor = found->second;
+  if (!tensor.defined() || tensor.scalar_type() != type || tensor.dim() != 1 ||
+      static_cast<size_t>(tensor.numel()) != n || !tensor.is_contiguous()) {
+    return FormatError("checkpoint: '" + std::string(name) + "' has not the expected " +
+                       std::to_string(n) + " values");
+  }
+  if (n > 0) std::memcpy(out, tensor.data_ptr(), n * tensor.element_size());
+  return OkStatus();
+}
+
+Status ReadFloats(const std::map<std::string, at::Tensor>& map, const char* name, size_t n,
+                  std::vector<float>* out) {
+  out->resize(n);
+  return Read(map, name, at::kFloat, n, out->data());
+}
+
+uint64_t Bits(double value) {
+  uint64_t bits;
+  std::memcpy(&bits, &value, sizeof bits);
+  return bits;
+}
+
+void HashPlan(const privacy::PrivacyPlan& plan, core::Sha256* hash) {
+  hash->UpdateU64(plan.unit.size()).Update(plan.unit);
+  for (const double v :
+       {plan.sampling_rate, plan.noise_multiplier, plan.clip_norm, plan.delta, plan.divisor}) {
+    hash->UpdateU64(Bits(v));
+  }
+  hash->UpdateU64(static_cast<uint64_t>(plan.steps));
+}
+
+}  // namespace
+
+core::Sha256Digest Fingerprint(const inference::Model& model, const std::vector<Group>& groups,
+                               const Config& config) {
+  core::Sha256 hash;
+  hash.Update("selvedge training run 1");
+  hash.Update(gguf::BaseDigest(model.file()));
+  hash.UpdateU64(config.rank).UpdateU64(Bits(config.alpha));
+  hash.UpdateU64(config.target_modules.size());
+  for (const std::string& name : config.target_modules) {
+    hash.UpdateU64(name.size()).Update(name);
+  }
+  hash.UpdateU64(config.freeze_a).UpdateU64(config.dp).UpdateU64(Bits(config.learning_rate));
+  hash.UpdateU64(config.seed);
+  HashPlan(config.plan, &hash);
+  hash.UpdateU64(groups.size());
+  for (const Group& group : groups) {
+    hash.UpdateU64(group.examples.size());
+    for (const Example& example : group.examples) {
+      hash.UpdateU64(example.tokens.size());
+      hash.Update(std::span<const uint8_t>(reinterpret_cast<const uint8_t*>(example.tokens.data()),
+                                           example.tokens.size() * sizeof(int32_t)));
+      hash.Update(example.is_label);
+    }
+  }
+  return hash.Finish();
+}
+
+Result<std::vector<uint8_t>> SaveState(const RunState& state,
+                                       const core::Sha256Digest& fingerprint) {
+  const int64_t counters[] = {kVersion, state.step, state.label_tokens, state.failed_in_a_row,
+                              state.optimizer.updates};
+  const double losses[] = {state.loss_first, state.loss_last};
+  const std::map<std::string, at::Tensor> map = {
+      {"fingerprint", FromArray(fingerprint.data(), fingerprint.size(), at::kByte)},
+      {"counters", FromArray(counters, std::size(counters), at::kLong)},
+      {"losses", FromArray(losses, std::size(losses), at::kDouble)},
+      {"frozen", FromFloats(state.frozen)},
+      {"weights", FromFloats(state.optimizer.weights)},
+      {"first_moment", FromFloats(state.optimizer.first_moment)},
+      {"second_moment", FromFloats(state.optimizer.second_moment)},
+      {"average", FromFloats(state.optimizer.average)},
+  };
+  std::ostringstream out;
+  torch::jit::_save_parameters(map, out, false);
+  const std::string bytes = std::move(out).str();
+  return std::vector<uint8_t>(bytes.begin(), bytes.end());
+}
+
+Result<RunState> LoadState(const std::vector<uint8_t>& bytes, const core::Sha256Digest& fingerprint,
+                           size_t trained, size_t frozen) {
+  std::map<std::string, at::Tensor> map;
+  try {
+    std::istringstream in(std::string(bytes.begin(), bytes.end()));
+    map = torch::jit::_load_parameters(in, c10::nullopt);
+  } catch (const std::exception&) {
+    return FormatError("checkpoint: not a parameter archive, or damaged");
+  }
+  core::Sha256Digest saved{};
+  SELVEDGE_RETURN_IF_ERROR(Read(map, "fingerprint", at::kByte, saved.size(), saved.data()));
+  if (saved != fingerprint) {
+    return IncompatibleError(
+        "checkpoint: it belongs to another base model, configuration or set of records");
+  }
+  int64_t counters[5];
+  double losses[2];
+  SELVEDGE_RETURN_IF_ERROR(Read(map, "counters", at::kLong, std::size(counters), counters));
+  SELVEDGE_RETURN_IF_ERROR(Read(map, "losses", at::kDouble, std::size(losses), losses));
+  if (counters[0] != kVersion) {
+    return IncompatibleError("checkpoint: version " + std::to_string(counters[0]) +
+                             ", this program reads " + std::to_string(kVersion));
+  }
+  RunState state;
+  state.step = counters[1];
+  state.label_tokens = counters[2];
+  state.failed_in_a_row = counters[3];
+  state.optimizer.updates = counters[4];
+  state.loss_first = losses[0];
+  state.loss_last = losses[1];
+  SELVEDGE_RETURN_IF_ERROR(ReadFloats(map, "frozen", frozen, &state.frozen));
+  SELVEDGE_RETURN_IF_ERROR(ReadFloats(map, "weights", trained, &state.optimizer.weights));
+  SELVEDGE_RETURN_IF_ERROR(ReadFloats(map, "first_moment", trained, &state.optimizer.first_moment));
+  SELVEDGE_RETURN_IF_ERROR(
+      ReadFloats(map, "second_moment", trained, &state.optimizer.second_moment));
+  SELVEDGE_RETURN_IF_ERROR(ReadFloats(map, "average", trained, &state.optimizer.average));
+  return state;
+}
+
+}  // namespace selvedge::trainer

@@ -1,0 +1,27 @@
+#pragma once
+// What a run will need at its peak, decided before it starts.
+
+#include <cstddef>
+#include <cstdint>
+
+#include "inference/model/model.h"
+#include "trainer/lora/layout.h"
+
+namespace selvedge::trainer {
+
+struct MemoryPlan {
+  size_t max_rows = 0;   // of a micro-batch (a longer sequence gets one of its own)
+  size_t max_slots = 0;  // groups of a micro-batch
+  size_t peak_bytes = 0;
+};
+
+// Bytes that one row of a micro-batch holds between the forward and the end of the backward pass.
+size_t RowBytes(const inference::Model& model, const LoraLayout& layout);
+
+// The largest micro-batch under `memory_limit_mb` (0 = no limit) for sequences of up to
+// `longest_rows`. kLimit, with the figure that is needed, if even one sequence at a time would pass
+// it. docs/training.md has the formula.
+Result<MemoryPlan> PlanMemory(const inference::Model& model, const LoraLayout& layout, bool dp,
+                              size_t longest_rows, int threads, int64_t memory_limit_mb);
+
+}  // namespace selvedge::trainer

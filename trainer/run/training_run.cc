@@ -1,0 +1,241 @@
+#include "trainer/run/training_run.h"
+
+#include <chrono>
+#include <cmath>
+#include <numeric>
+#include <optional>
+
+#include "core/secure_random.h"
+#include "trainer/lora/init.h"
+#include "trainer/lora/seeded_random.h"
+#include "trainer/optim/schedule.h"
+#include "trainer/run/checkpoint.h"
+#include "trainer/run/gradient_pass.h"
+#include "trainer/run/validate.h"
+
+namespace selvedge::trainer {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr double kMaxMicroBatchMs = 250;
+constexpr int64_t kMaxFailedInARow = 3;
+// A checkpoint follows every step, unless steps are so short that this would cost more than a tenth
+// of the time; a kill then loses what was done since.
+constexpr double kCheckpointShare = 0.1;
+
+double SecondsSince(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// Sampling without privacy: each group with probability q, reproducible from (seed, step).
+std::vector<uint32_t> SampleSeeded(const Config& config, size_t groups, int64_t step) {
+  std::vector<uint32_t> sampled;
+  SeededRandom random(config.seed, 0x73616d70u + static_cast<uint64_t>(step));
+  for (uint32_t i = 0; i < groups; ++i) {
+    if (config.plan.sampling_rate >= 1 || random.Uniform() < config.plan.sampling_rate) {
+      sampled.push_back(i);
+    }
+  }
+  return sampled;
+}
+
+class TrainingRun {
+ public:
+  TrainingRun(const inference::Model& model, const std::vector<Group>& groups, const Config& config,
+              LoraLayout layout, const MemoryPlan& memory, Host& host)
+      : model_(model),
+        groups_(groups),
+        config_(config),
+        layout_(std::move(layout)),
+        host_(host),
+        pool_(config.threads),
+        pass_(model_, layout_, memory, pool_, kMaxMicroBatchMs),
+        schedule_(
+            MakeSchedule(config.dp, config.freeze_a, config.learning_rate, config.plan.steps)) {}
+
+  Status Start(const std::vector<uint8_t>& checkpoint);
+  Result<Outcome> Loop();
+
+ private:
+  struct StepSums {
+    int64_t labels = 0;
+    double loss = 0;
+  };
+  // Each returns kCancelled if stopped before the step was released; the state is then as before.
+  Status PrivateStep();
+  Status PlainStep();
+  // All gradients of the step's groups to `add`; kCancelled if stopped.
+  template <typename Add>
+  Status Gradients(std::span<const uint32_t> sampled, StepSums* sums, const Add& add);
+  // Counts the step and decides about a discarded update.
+  Status FinishStep(const Status& update, const StepSums& sums);
+  Status Checkpoint();
+  Status CheckpointIfDue();
+  Result<Outcome> Finish(bool stopped);
+
+  const inference::Model& model_;
+  const std::vector<Group>& groups_;
+  const Config& config_;
+  const LoraLayout layout_;
+  Host& host_;
+  core::ThreadPool pool_;
+  GradientPass pass_;
+  const Schedule schedule_;
+  const AdamOptions adam_;
+  core::Sha256Digest fingerprint_{};
+  std::optional<core::SecureRandom> random_;  // with privacy only
+  RunState state_;
+  int64_t saved_step_ = -1;
+  double save_seconds_ = 0;  // cost of the last checkpoint
+  Clock::time_point saved_at_ = Clock::now();
+  int64_t labels_here_ = 0;  // processed by this call, for the rate
+  double seconds_here_ = 0;
+};
+
+Status TrainingRun::Start(const std::vector<uint8_t>& checkpoint) {
+  if (config_.dp) {
+    SELVEDGE_ASSIGN_OR_RETURN(core::SecureRandom random, core::SecureRandom::Create());
+    random_.emplace(std::move(random));
+  }
+  fingerprint_ = Fingerprint(model_, groups_, config_);
+  if (!checkpoint.empty()) {
+    SELVEDGE_ASSIGN_OR_RETURN(
+        state_, LoadState(checkpoint, fingerprint_, layout_.trained(), layout_.frozen()));
+    saved_step_ = state_.step;
+    return OkStatus();
+  }
+  if (layout_.freeze_a()) state_.frozen = FrozenA(layout_, config_.seed, pool_);
+  state_.optimizer = OptimizerState::Start(InitialWeights(layout_, config_.seed));
+  return OkStatus();
+}
+
+template <typename Add>
+Status TrainingRun::Gradients(std::span<const uint32_t> sampled, StepSums* sums, const Add& add) {
+  const bool complete = pass_.Run(
+      groups_, sampled, state_.frozen, state_.optimizer.weights,
+      [this] { return host_.ShouldStop(); },
+      [&](const GroupResult& group) {
+        sums->labels += group.labels;
+        sums->loss += group.loss;
+        add(group);
+      });
+  return complete ? OkStatus() : CancelledError("training: stopped on request");
+}
+
+Status TrainingRun::PrivateStep() {
+  const std::vector<uint32_t> sampled =
+      privacy::SampleGroups(config_.plan, static_cast<uint32_t>(groups_.size()), *random_);
+  SELVEDGE_ASSIGN_OR_RETURN(privacy::GroupGradientSum sum,
+                            privacy::GroupGradientSum::Create(config_.plan));
+  StepSums sums;
+  SELVEDGE_RETURN_IF_ERROR(
+      Gradients(sampled, &sums, [&sum](const GroupResult& group) { sum.Add(group.gradient); }));
+  SELVEDGE_ASSIGN_OR_RETURN(privacy::SpendReceipt receipt, host_.ledger().Charge(state_.step));
+  SELVEDGE_ASSIGN_OR_RETURN(
+      privacy::NoisedGradient noised,
+      privacy::AddNoise(std::move(sum).Finish(), std::move(receipt), *random_));
+  return FinishStep(
+      DpAdam(adam_).Step(std::move(noised), schedule_.Rate(state_.step), &state_.optimizer), sums);
+}
+
+Status TrainingRun::PlainStep() {
+  const std::vector<uint32_t> sampled = SampleSeeded(config_, groups_.size(), state_.step);
+  MeanGradient mean(layout_.trained());
+  StepSums sums;
+  SELVEDGE_RETURN_IF_ERROR(Gradients(sampled, &sums, [&mean](const GroupResult& group) {
+    mean.Add(group.gradient, group.labels);
+  }));
+  return FinishStep(PlainAdam(adam_).Step(mean, schedule_.Rate(state_.step), &state_.optimizer),
+                    sums);
+}
+
+Status TrainingRun::FinishStep(const Status& update, const StepSums& sums) {
+  if (!update.ok() && update.code() != StatusCode::kNumeric) return update;
+  state_.failed_in_a_row = update.ok() ? 0 : state_.failed_in_a_row + 1;
+  if (state_.failed_in_a_row >= kMaxFailedInARow) {
+    return NumericError("training: step " + std::to_string(state_.step) + ": " +
+                        std::to_string(kMaxFailedInARow) + " updates in a row were not finite");
+  }
+  if (sums.labels > 0) {
+    state_.loss_last = sums.loss / static_cast<double>(sums.labels);
+    if (state_.label_tokens == 0) state_.loss_first = state_.loss_last;
+  }
+  state_.label_tokens += sums.labels;
+  labels_here_ += sums.labels;
+  ++state_.step;
+  return OkStatus();
+}
+
+Status TrainingRun::Checkpoint() {
+  if (saved_step_ == state_.step) return OkStatus();
+  const Clock::time_point start = Clock::now();
+  SELVEDGE_ASSIGN_OR_RETURN(const std::vector<uint8_t> bytes, SaveState(state_, fingerprint_));
+  SELVEDGE_RETURN_IF_ERROR(host_.SaveCheckpoint(bytes));
+  save_seconds_ = SecondsSince(start);
+  saved_at_ = Clock::now();
+  saved_step_ = state_.step;
+  return OkStatus();
+}
+
+Status TrainingRun::CheckpointIfDue() {
+  const bool last = state_.step == config_.plan.steps;
+  if (!last && SecondsSince(saved_at_) < save_seconds_ / kCheckpointShare) return OkStatus();
+  return Checkpoint();
+}
+
+Result<Outcome> TrainingRun::Loop() {
+  while (state_.step < config_.plan.steps) {
+    if (host_.ShouldStop()) return Finish(true);
+    const Clock::time_point start = Clock::now();
+    const Status status = config_.dp ? PrivateStep() : PlainStep();
+    if (status.code() == StatusCode::kCancelled) return Finish(true);
+    if (!status.ok()) {
+      SELVEDGE_RETURN_IF_ERROR(Checkpoint());
+      return status;
+    }
+    seconds_here_ += SecondsSince(start);
+    SELVEDGE_RETURN_IF_ERROR(CheckpointIfDue());
+    host_.OnProgress({state_.step, config_.plan.steps, state_.loss_last, state_.label_tokens,
+                      static_cast<double>(labels_here_) / seconds_here_});
+  }
+  return Finish(false);
+}
+
+Result<Outcome> TrainingRun::Finish(bool stopped) {
+  SELVEDGE_RETURN_IF_ERROR(Checkpoint());
+  Outcome outcome;
+  outcome.stopped = stopped;
+  outcome.steps_done = state_.step;
+  outcome.label_tokens = state_.label_tokens;
+  outcome.label_tokens_per_s =
+      seconds_here_ > 0 ? static_cast<double>(labels_here_) / seconds_here_ : 0;
+  outcome.loss_first = state_.loss_first;
+  outcome.loss_last = state_.loss_last;
+  outcome.adapter = layout_.Export(model_, state_.frozen, state_.optimizer.FinalWeights());
+  return outcome;
+}
+
+}  // namespace
+
+Result<Outcome> RunTraining(const inference::Model& model, const std::vector<Group>& groups,
+                            Config config, const std::vector<uint8_t>& checkpoint, Host& host) {
+  SELVEDGE_ASSIGN_OR_RETURN(const size_t longest, ValidateRun(model.config(), groups, config));
+  SELVEDGE_ASSIGN_OR_RETURN(LoraLayout layout, LoraLayout::Create(model, config));
+  if (config.dp) {
+    if (config.plan.parameters == 0) config.plan.parameters = layout.trained();
+    if (config.plan.parameters != layout.trained()) {
+      return UsageError("training: the plan is for " + std::to_string(config.plan.parameters) +
+                        " parameters, the adapter trains " + std::to_string(layout.trained()));
+    }
+    SELVEDGE_RETURN_IF_ERROR(config.plan.Validate());
+  }
+  const int threads = core::ThreadPool(config.threads).threads();
+  SELVEDGE_ASSIGN_OR_RETURN(const MemoryPlan memory, PlanMemory(model, layout, config.dp, longest,
+                                                                threads, config.memory_limit_mb));
+  TrainingRun run(model, groups, config, std::move(layout), memory, host);
+  SELVEDGE_RETURN_IF_ERROR(run.Start(checkpoint));
+  return run.Loop();
+}
+
+}  // namespace selvedge::trainer
