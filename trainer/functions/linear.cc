@@ -60,9 +60,9 @@ void AddLoraGradients(const LoraTarget& target, const float* x, const float* h, 
 }
 
 struct LinearFunction : torch::autograd::Function<LinearFunction> {
-  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, const at::Tensor& leaf,
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x,
+                            const c10::optional<at::Tensor>& /*leaf*/,
                             const kernels::WeightView* weight, Tape* tape) {
-    (void)leaf;
     const auto m = static_cast<size_t>(x.size(0));
     at::Tensor y = at::empty({x.size(0), static_cast<int64_t>(weight->rows)}, x.options());
     kernels::GemmForward(*tape->pool, *weight, x.data_ptr<float>(), m, y.data_ptr<float>());
@@ -106,8 +106,9 @@ struct LinearFunction : torch::autograd::Function<LinearFunction> {
 at::Tensor LoraLinear(const at::Tensor& x, const at::Tensor& leaf,
                       const kernels::WeightView& weight, Tape& tape) {
   // Without an adapter the leaf stays out, and a layer below the first adapted one off the tape.
-  const bool adapted = tape.layout->Find(weight) != nullptr;
-  return LinearFunction::apply(x, adapted ? leaf : at::Tensor(), &weight, &tape);
+  const bool adapted = leaf.defined() && tape.layout->Find(weight) != nullptr;
+  const c10::optional<at::Tensor> start = adapted ? c10::make_optional(leaf) : c10::nullopt;
+  return LinearFunction::apply(x, start, &weight, &tape);
 }
 
 }  // namespace selvedge::trainer

@@ -52,7 +52,10 @@ OptimizerState OptimizerState::Start(std::vector<float> weights) {
 }
 
 void MeanGradient::Add(std::span<const float> gradient, int64_t labels) {
-  if (!AllFinite(gradient)) return;
+  if (!AllFinite(gradient)) {
+    ++non_finite_;
+    return;
+  }
   for (size_t i = 0; i < sum_.size(); ++i) sum_[i] += gradient[i];
   labels_ += labels;
 }
@@ -72,6 +75,9 @@ Status DpAdam::Step(privacy::NoisedGradient gradient, double learning_rate,
 
 Status PlainAdam::Step(const MeanGradient& gradient, double learning_rate,
                        OptimizerState* state) const {
+  if (gradient.nothing_finite()) {
+    return NumericError("training: no group of the step has a finite gradient");
+  }
   return Update(options_, gradient.Finish(), 0, learning_rate, state);
 }
 

@@ -47,10 +47,13 @@ class MeanGradient {
   void Add(std::span<const float> gradient, int64_t labels);
   // [P], the sum divided by the number of labels added; zeros if there were none.
   std::vector<float> Finish() const;
+  // Groups were added, but not one with a finite gradient.
+  bool nothing_finite() const { return labels_ == 0 && non_finite_ > 0; }
 
  private:
   std::vector<double> sum_;
   int64_t labels_ = 0;
+  int64_t non_finite_ = 0;
 };
 
 // DP-AdamBC (Tang, Shpilevskiy, Lecuyer 2023, arXiv 2312.14334): the known variance of the noise,

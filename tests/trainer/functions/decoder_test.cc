@@ -143,14 +143,14 @@ double RelativeDistance(const std::vector<float>& got, const std::vector<float>&
   return std::sqrt(difference / std::max(norm, 1e-30));
 }
 
-struct Setup {
+struct Case {
   std::shared_ptr<const inference::Model> model;
   Config config;
   LoraLayout layout;
   std::vector<float> frozen, trained;
 };
 
-Setup MakeSetup(bool freeze_a, core::DType type, uint32_t rank = 4) {
+Case MakeCase(bool freeze_a, core::DType type, uint32_t rank = 4) {
   testing::TinyShape shape;
   shape.type = type;
   auto model = testing::TinyModel(shape);
@@ -165,7 +165,7 @@ Setup MakeSetup(bool freeze_a, core::DType type, uint32_t rank = 4) {
 TEST(Decoder, GroupGradientsAgreeWithAtenAutogradInDouble) {
   for (const core::DType type : {core::DType::kQ8_0, core::DType::kQ4_0, core::DType::kF32}) {
     for (const bool freeze_a : {true, false}) {
-      const Setup s = MakeSetup(freeze_a, type);
+      const Case s = MakeCase(freeze_a, type);
       const std::vector<Group> groups = testing::RandomGroups(*s.model, 3, 2, 40, 3);
       const auto got = Gradients(*s.model, s.layout, groups, s.frozen, s.trained, {});
       DoubleDecoder reference(*s.model, s.layout, s.frozen, s.trained);
@@ -181,7 +181,7 @@ TEST(Decoder, GroupGradientsAgreeWithAtenAutogradInDouble) {
 }
 
 TEST(Decoder, PartialTargetsGiveTheSameGradients) {
-  Setup s = MakeSetup(true, core::DType::kQ8_0);
+  Case s = MakeCase(true, core::DType::kQ8_0);
   s.config.target_modules = {"blk.1.attn_v.weight", "blk.1.ffn_down.weight"};
   s.layout = *LoraLayout::Create(*s.model, s.config);
   s.frozen = RandomWeights(s.layout.frozen(), 0.1f, 8);
@@ -197,7 +197,7 @@ TEST(Decoder, PartialTargetsGiveTheSameGradients) {
 TEST(Decoder, GradientsAreBitIdenticalForEveryPackingAndThreadCount) {
   for (const bool freeze_a : {true, false}) {
     for (const uint32_t rank : {1u, 3u, 8u}) {
-      const Setup s = MakeSetup(freeze_a, core::DType::kQ8_0, rank);
+      const Case s = MakeCase(freeze_a, core::DType::kQ8_0, rank);
       const std::vector<Group> groups = testing::RandomGroups(*s.model, 9, 4, 90, 11);
       // One group at a time is the brute force that the packed passes must reproduce.
       std::vector<GroupGradient> alone;
@@ -218,7 +218,7 @@ TEST(Decoder, GradientsAreBitIdenticalForEveryPackingAndThreadCount) {
 }
 
 TEST(Decoder, GroupsDoNotSeeEachOther) {
-  const Setup s = MakeSetup(true, core::DType::kQ8_0);
+  const Case s = MakeCase(true, core::DType::kQ8_0);
   std::vector<Group> groups = testing::RandomGroups(*s.model, 3, 2, 30, 3);
   const auto before = Gradients(*s.model, s.layout, groups, s.frozen, s.trained, {});
   groups[1] = testing::RandomGroups(*s.model, 1, 2, 30, 77)[0];
@@ -229,7 +229,7 @@ TEST(Decoder, GroupsDoNotSeeEachOther) {
 }
 
 TEST(Decoder, GroupsWithoutLabelsHaveAZeroGradient) {
-  const Setup s = MakeSetup(true, core::DType::kQ8_0);
+  const Case s = MakeCase(true, core::DType::kQ8_0);
   const std::vector<Group> groups = {{}, {{{{1, 2, 3}, {0, 0, 0}}}}, {{{{4}, {0}}}}};
   const auto got = Gradients(*s.model, s.layout, groups, s.frozen, s.trained, {});
   ASSERT_EQ(got.size(), 3u);
@@ -240,7 +240,7 @@ TEST(Decoder, GroupsWithoutLabelsHaveAZeroGradient) {
 }
 
 TEST(Decoder, SequencesAsLongAsTheContextAreTrained) {
-  const Setup s = MakeSetup(true, core::DType::kQ8_0);
+  const Case s = MakeCase(true, core::DType::kQ8_0);
   const std::vector<Group> groups =
       testing::RuleGroups(*s.model, 1, s.model->config().n_ctx + 1, 3);
   const auto got = Gradients(*s.model, s.layout, groups, s.frozen, s.trained, {1, 8});

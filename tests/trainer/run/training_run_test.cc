@@ -5,6 +5,7 @@
 
 #include "tests/trainer/fixture/recording_host.h"
 #include "tests/trainer/fixture/tiny_model.h"
+#include "trainer/lora/layout.h"
 #include "trainer/run/checkpoint.h"
 #include "trainer/trainer.h"
 
@@ -290,6 +291,17 @@ TEST_F(TrainingRun, AnExplodingRunEndsWithNumeric) {
   config.learning_rate = 1e38;
   RecordingHost host;
   EXPECT_EQ(Run(config, host).status().code(), StatusCode::kNumeric);
+}
+
+TEST_F(TrainingRun, UpdatesThatAreNotFiniteAreDiscardedButCharged) {
+  Config config = PrivateConfig(*model_, 20, groups_.size(), 1);
+  config.learning_rate = 1e300;
+  RecordingHost host;
+  EXPECT_EQ(Run(config, host).status().code(), StatusCode::kNumeric);
+  int charges = 0;
+  for (const std::string& event : host.events) charges += event.rfind("charge", 0) == 0;
+  EXPECT_EQ(charges, 3);
+  EXPECT_EQ(host.progress.size(), 2u);
 }
 
 }  // namespace
