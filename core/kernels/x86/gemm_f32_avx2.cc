@@ -13,8 +13,9 @@ void Tile(size_t k, const float* a, const float* b, float* c, size_t ldc, bool a
   __m256 acc[Rows][2];
 #pragma GCC unroll 6
   for (int i = 0; i < Rows; ++i) {
-    acc[i][0] = add ? _mm256_loadu_ps(c + i * ldc) : _mm256_setzero_ps();
-    acc[i][1] = add ? _mm256_loadu_ps(c + i * ldc + 8) : _mm256_setzero_ps();
+    acc[i][0] = acc[i][1] = _mm256_setzero_ps();
+    // C comes from far away: fetched now, it is there when the sums are done.
+    _mm_prefetch(reinterpret_cast<const char*>(c + i * ldc), _MM_HINT_T0);
   }
   for (size_t p = 0; p < k; ++p, b += kTileCols, ++a) {
     const __m256 b0 = _mm256_load_ps(b);
@@ -28,8 +29,13 @@ void Tile(size_t k, const float* a, const float* b, float* c, size_t ldc, bool a
   }
 #pragma GCC unroll 6
   for (int i = 0; i < Rows; ++i) {
-    _mm256_storeu_ps(c + i * ldc, acc[i][0]);
-    _mm256_storeu_ps(c + i * ldc + 8, acc[i][1]);
+    float* out = c + i * ldc;
+    if (add) {
+      acc[i][0] = _mm256_add_ps(_mm256_loadu_ps(out), acc[i][0]);
+      acc[i][1] = _mm256_add_ps(_mm256_loadu_ps(out + 8), acc[i][1]);
+    }
+    _mm256_storeu_ps(out, acc[i][0]);
+    _mm256_storeu_ps(out + 8, acc[i][1]);
   }
 }
 

@@ -13,8 +13,10 @@ void Tile(size_t k, const float* a, const float* b, float* c, size_t ldc, bool a
   __m512 acc[Rows][2];
 #pragma GCC unroll 14
   for (int i = 0; i < Rows; ++i) {
-    acc[i][0] = add ? _mm512_loadu_ps(c + i * ldc) : _mm512_setzero_ps();
-    acc[i][1] = add ? _mm512_loadu_ps(c + i * ldc + 16) : _mm512_setzero_ps();
+    acc[i][0] = acc[i][1] = _mm512_setzero_ps();
+    // C comes from far away: fetched now, it is there when the sums are done.
+    _mm_prefetch(reinterpret_cast<const char*>(c + i * ldc), _MM_HINT_T0);
+    _mm_prefetch(reinterpret_cast<const char*>(c + i * ldc + 16), _MM_HINT_T0);
   }
   for (size_t p = 0; p < k; ++p, b += kTileCols, ++a) {
     const __m512 b0 = _mm512_load_ps(b);
@@ -28,8 +30,13 @@ void Tile(size_t k, const float* a, const float* b, float* c, size_t ldc, bool a
   }
 #pragma GCC unroll 14
   for (int i = 0; i < Rows; ++i) {
-    _mm512_storeu_ps(c + i * ldc, acc[i][0]);
-    _mm512_storeu_ps(c + i * ldc + 16, acc[i][1]);
+    float* out = c + i * ldc;
+    if (add) {
+      acc[i][0] = _mm512_add_ps(_mm512_loadu_ps(out), acc[i][0]);
+      acc[i][1] = _mm512_add_ps(_mm512_loadu_ps(out + 16), acc[i][1]);
+    }
+    _mm512_storeu_ps(out, acc[i][0]);
+    _mm512_storeu_ps(out + 16, acc[i][1]);
   }
 }
 
