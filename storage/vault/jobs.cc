@@ -7,11 +7,11 @@ namespace {
 
 constexpr const char* kSelect =
     "SELECT id, state, reason, config_hash, plan, created, updated, steps_done, steps_planned,"
-    " checkpoint_step, adapter_id FROM jobs";
+    " adapter_id FROM jobs";
 
 Job ReadJob(const Statement& s) {
-  return {s.Text(0), s.Text(1), s.Text(2), s.Blob(3), s.Text(4), s.Int(5),
-          s.Int(6),  s.Int(7),  s.Int(8),  s.Int(9),  s.Text(10)};
+  return {s.Text(0), s.Text(1), s.Text(2), s.Blob(3), s.Text(4),
+          s.Int(5),  s.Int(6),  s.Int(7),  s.Int(8),  s.Text(9)};
 }
 
 Result<std::vector<std::string>> ReadIds(Statement& s) {
@@ -30,7 +30,7 @@ Status Jobs::Insert(const Job& job) const {
       Statement put,
       db_->Prepare("INSERT INTO jobs (id, state, reason, config_hash, plan, created, updated, "
                    "steps_done, steps_planned,"
-                   " checkpoint_step, adapter_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+                   " adapter_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
   return put.Bind(std::string_view(job.id))
       .Bind(std::string_view(job.state))
       .Bind(std::string_view(job.reason))
@@ -40,7 +40,6 @@ Status Jobs::Insert(const Job& job) const {
       .Bind(NowMs())
       .Bind(job.steps_done)
       .Bind(job.steps_planned)
-      .Bind(job.checkpoint_step)
       .Bind(std::string_view(job.adapter_id))
       .Run();
 }
@@ -49,12 +48,11 @@ Status Jobs::Update(const Job& job) const {
   SELVEDGE_ASSIGN_OR_RETURN(
       Statement set,
       db_->Prepare("UPDATE jobs SET state = ?, reason = ?, updated = ?, steps_done = ?,"
-                   " checkpoint_step = ?, adapter_id = ? WHERE id = ?"));
+                   " adapter_id = ? WHERE id = ?"));
   return set.Bind(std::string_view(job.state))
       .Bind(std::string_view(job.reason))
       .Bind(NowMs())
       .Bind(job.steps_done)
-      .Bind(job.checkpoint_step)
       .Bind(std::string_view(job.adapter_id))
       .Bind(std::string_view(job.id))
       .Run();

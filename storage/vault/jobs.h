@@ -22,7 +22,6 @@ struct Job {
   int64_t updated = 0;
   int64_t steps_done = 0;
   int64_t steps_planned = 0;
-  int64_t checkpoint_step = 0;  // steps inside the newest checkpoint
   std::string adapter_id;
 };
 
@@ -36,7 +35,7 @@ class Jobs {
   explicit Jobs(const Database* db) : db_(db) {}
 
   Status Insert(const Job& job) const;
-  // Writes state, reason, steps_done, checkpoint_step and adapter_id; sets `updated`.
+  // Writes state, reason, steps_done and adapter_id; sets `updated`.
   Status Update(const Job& job) const;
   Result<Job> Get(std::string_view id) const;  // kNotFound
   Result<std::vector<Job>> List() const;       // newest first

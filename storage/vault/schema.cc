@@ -29,7 +29,7 @@ constexpr const char* kVersion1[] = {
     "CREATE TABLE jobs (id TEXT PRIMARY KEY, state TEXT NOT NULL, reason TEXT NOT NULL,"
     " config_hash BLOB NOT NULL, plan TEXT NOT NULL, created INTEGER NOT NULL,"
     " updated INTEGER NOT NULL, steps_done INTEGER NOT NULL, steps_planned INTEGER NOT NULL,"
-    " checkpoint_step INTEGER NOT NULL, adapter_id TEXT NOT NULL) STRICT, WITHOUT ROWID",
+    " adapter_id TEXT NOT NULL) STRICT, WITHOUT ROWID",
     // Which records a job trained on; kept after a record is gone, so that its adapters can be
     // found.
     "CREATE TABLE job_records (job_id TEXT NOT NULL REFERENCES jobs (id), seq INTEGER NOT NULL,"
