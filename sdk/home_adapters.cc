@@ -1,0 +1,135 @@
+#include <filesystem>
+
+#include "core/digest.h"
+#include "sdk/home_impl.h"
+#include "storage/gguf/gguf_file.h"
+
+namespace selvedge {
+namespace {
+
+using Lock = std::lock_guard<std::mutex>;
+
+}  // namespace
+
+adapters::BaseShape ShapeOf(const inference::Model& model) {
+  const inference::ModelConfig& c = model.config();
+  return {c.architecture, c.n_layers, c.n_heads, c.n_kv_heads, c.head_dim};
+}
+
+Result<int64_t> Home::Impl::RegistryGeneration() {
+  const Lock lock(mutex);
+  return vault->settings().Counter(vault::kAdapterGeneration);
+}
+
+Result<std::string> Home::Impl::ActiveAdapterId() {
+  const Lock lock(mutex);
+  return vault->registry().Active();
+}
+
+Result<adapters::StoredAdapter> Home::Impl::LoadAdapter(const std::string& id,
+                                                        const std::string& base_digest,
+                                                        const adapters::BaseShape& shape) {
+  {
+    const Lock lock(mutex);
+    SELVEDGE_ASSIGN_OR_RETURN(const AdapterInfo info, vault->registry().Get(id));
+    if (info.state == "rejected" || info.state == "retired") {
+      return PolicyError("adapter: is " + info.state + " (" + info.reason + "), cannot be used");
+    }
+  }
+  SELVEDGE_ASSIGN_OR_RETURN(
+      adapters::StoredAdapter stored,
+      adapters::ReadAdapter(AdapterFolder(id), config.public_key, base_digest, shape));
+  // The signature is good, but another adapter of this home may lie in the folder.
+  if (stored.manifest.id != id) return AuthError("adapter: the folder holds another adapter");
+  return stored;
+}
+
+Result<std::shared_ptr<const BaseModel>> Home::Impl::Base() {
+  const Lock lock(base_mutex_);
+  if (base_ != nullptr) return base_;
+  SELVEDGE_ASSIGN_OR_RETURN(BaseModel loaded, LoadBaseModel(config.model_path));
+  const std::string digest = core::Hex(gguf::BaseDigest(loaded.model->file()));
+  if (digest != config.base_digest) {
+    return IncompatibleError("base model: digest is " + digest.substr(0, 16) +
+                             "..., the home was made for " + config.base_digest.substr(0, 16) +
+                             "...");
+  }
+  base_ = std::make_shared<const BaseModel>(std::move(loaded));
+  return base_;
+}
+
+Status Home::Impl::RequireIntactLedger() {
+  SELVEDGE_ASSIGN_OR_RETURN(const vault::LedgerCheck check, vault->CheckLedger());
+  if (check.intact) return OkStatus();
+  return PolicyError("ledger: " + check.problem +
+                     "; nothing more is stored or trained (export the data and make a new home)");
+}
+
+void Home::Impl::RemoveAdapterFiles(const std::vector<std::string>& ids) {
+  std::error_code ec;
+  for (const std::string& id : ids) std::filesystem::remove_all(AdapterFolder(id), ec);
+}
+
+std::string Home::Impl::AdapterFolder(const std::string& id) const {
+  return vault->home() + "/adapters/" + id;
+}
+
+std::string Home::Impl::CheckpointPath(const std::string& job_id) const {
+  return vault->home() + "/checkpoints/" + job_id + ".ckpt";
+}
+
+Result<std::vector<AdapterInfo>> Home::Adapters() const {
+  const Lock lock(impl_->mutex);
+  return impl_->vault->registry().List();
+}
+
+Result<AdapterInfo> Home::Adapter(const std::string& id) const {
+  const Lock lock(impl_->mutex);
+  return impl_->vault->registry().Get(id);
+}
+
+Status Home::UseAdapter(const std::string& id) {
+  if (id != "none") SELVEDGE_RETURN_IF_ERROR(VerifyAdapter(id));
+  const Lock lock(impl_->mutex);
+  vault::Vault& v = *impl_->vault;
+  return v.Update([&] { return v.registry().Activate(id == "none" ? "" : id); });
+}
+
+Result<AdapterInfo> Home::RollbackAdapter() {
+  const Lock lock(impl_->mutex);
+  vault::Vault& v = *impl_->vault;
+  std::string id;
+  const Status updated = v.Update([&]() -> Status {
+    SELVEDGE_ASSIGN_OR_RETURN(id, v.registry().Rollback());
+    return OkStatus();
+  });
+  if (!updated.ok()) return updated;
+  if (!id.empty()) return v.registry().Get(id);
+  AdapterInfo base;
+  base.id = "none";
+  base.base_digest = impl_->config.base_digest;
+  base.state = "active";
+  return base;
+}
+
+Status Home::RemoveAdapter(const std::string& id) {
+  const Lock lock(impl_->mutex);
+  vault::Vault& v = *impl_->vault;
+  SELVEDGE_RETURN_IF_ERROR(v.Update([&] { return v.registry().Remove(id); }));
+  impl_->RemoveAdapterFiles({id});
+  return OkStatus();
+}
+
+Status Home::VerifyAdapter(const std::string& id) const {
+  SELVEDGE_ASSIGN_OR_RETURN(const AdapterInfo info, Adapter(id));
+  SELVEDGE_ASSIGN_OR_RETURN(const std::shared_ptr<const BaseModel> base, impl_->Base());
+  SELVEDGE_ASSIGN_OR_RETURN(
+      const adapters::StoredAdapter stored,
+      impl_->LoadAdapter(id, impl_->config.base_digest, ShapeOf(*base->model)));
+  if (stored.manifest.weights_sha256 != info.sha256) {
+    return AuthError("adapter: weights differ from the registry's digest");
+  }
+  return OkStatus();
+}
+
+}  // namespace selvedge

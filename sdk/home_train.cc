@@ -1,0 +1,138 @@
+#include <chrono>
+#include <thread>
+
+#include "core/memory.h"
+#include "sdk/train_host.h"
+#include "sdk/train_job.h"
+#include "sdk/train_options.h"
+#include "sdk/trainer_library.h"
+#include "storage/vault/checkpoint_file.h"
+
+namespace selvedge {
+namespace {
+
+using Lock = std::lock_guard<std::mutex>;
+
+// A list of jobs looks at this lock for an instant, so one refusal is not yet a second trainer.
+Result<vault::FileLock> LockTraining(const Home::Impl& home) {
+  constexpr int kTries = 5;
+  for (int i = 1;; ++i) {
+    Result<vault::FileLock> lock =
+        vault::FileLock::TryAcquire(home.vault->home() + "/train.lock", "train");
+    if (lock.ok() || i == kTries || lock.status().code() != StatusCode::kBusy) return lock;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+}
+
+TrainHost::Run RunOf(const PreparedJob& prepared, const TrainOptions& options,
+                     const std::atomic<bool>* stop,
+                     const std::function<void(const TrainProgress&)>& on_progress) {
+  TrainHost::Run run;
+  run.job = prepared.job;
+  run.charges = prepared.charges;
+  run.event = prepared.plan.Event(1);
+  run.dp = prepared.plan.dp;
+  run.affordable = prepared.affordable;
+  run.time_limit_s = options.time_limit_s;
+  run.stop = stop;
+  run.on_progress = on_progress;
+  return run;
+}
+
+Result<trainer::Outcome> RunTrainer(Home::Impl& home, PreparedJob& prepared, const BaseModel& base,
+                                    const TrainOptions& options, TrainHost& host) {
+  SELVEDGE_ASSIGN_OR_RETURN(const trainer::Config config,
+                            TrainerConfig(prepared.plan, home.config, *base.model, options));
+  SELVEDGE_ASSIGN_OR_RETURN(const std::vector<trainer::Group> groups,
+                            MakeGroups(*base.tokenizer, prepared.train, prepared.plan.seq_len));
+  SELVEDGE_ASSIGN_OR_RETURN(const std::unique_ptr<trainer::Trainer> trainer, MakeTrainer());
+  Result<trainer::Outcome> outcome =
+      trainer->Run(base.model, groups, config, prepared.checkpoint, host);
+  if (!outcome.ok() && outcome.status().code() == StatusCode::kIncompatible &&
+      !prepared.checkpoint.empty()) {
+    // Made by another version of the trainer: start afresh; what was charged stays charged.
+    prepared.checkpoint.clear();
+    prepared.resumed = false;
+    return trainer->Run(base.model, groups, config, {}, host);
+  }
+  return outcome;
+}
+
+// What became of a run that did not come to its end; ok if it did.
+Status EndEarly(Home::Impl& home, const PreparedJob& prepared, const TrainHost& host,
+                const Result<trainer::Outcome>& outcome, TrainReport* report) {
+  const Lock lock(home.mutex);
+  const std::string& id = prepared.job.id;
+  if (host.stop_reason() == StopReason::kRecordsGone) {
+    vault::RemoveCheckpoint(home.CheckpointPath(id));
+    SELVEDGE_ASSIGN_OR_RETURN(const vault::Job job, home.vault->jobs().Get(id));
+    return PolicyError("train: stopped: " + job.reason + "; this run was discarded");
+  }
+  if (!outcome.ok()) {
+    const Status s = outcome.status();
+    // A spent budget, a full disk or a missing library may change; a broken run will not.
+    const bool lasting = s.code() == StatusCode::kNumeric || s.code() == StatusCode::kInternal ||
+                         s.code() == StatusCode::kUsage;
+    SELVEDGE_RETURN_IF_ERROR(SetJobState(home, id, lasting ? "failed" : "stopped", s.message(), 0));
+    if (lasting) vault::RemoveCheckpoint(home.CheckpointPath(id));
+    return s;
+  }
+  if (!outcome->stopped) return OkStatus();
+  const bool time_limit = host.stop_reason() == StopReason::kTimeLimit;
+  SELVEDGE_RETURN_IF_ERROR(SetJobState(
+      home, id, "stopped", time_limit ? "time limit" : "stopped on request", outcome->steps_done));
+  report->state = "stopped";
+  if (time_limit) return OkStatus();
+  return CancelledError("train: stopped on request after step " +
+                        std::to_string(outcome->steps_done) + " of " +
+                        std::to_string(prepared.plan.steps) + "; `train` goes on from there");
+}
+
+}  // namespace
+
+Result<TrainReport> Home::Train(const TrainOptions& options, const std::atomic<bool>* stop,
+                                const std::function<void(const TrainProgress&)>& on_progress) {
+  Impl& home = *impl_;
+  SELVEDGE_RETURN_IF_ERROR(CheckTrainOptions(options));
+  SELVEDGE_ASSIGN_OR_RETURN(const vault::FileLock training, LockTraining(home));
+  if (!options.now) {
+    SELVEDGE_RETURN_IF_ERROR(CheckConditions(options.when, home.vault->home()));
+  }
+  SELVEDGE_ASSIGN_OR_RETURN(const std::shared_ptr<const BaseModel> base, home.Base());
+  // Before anything is charged or recorded: an unknown module is the caller's mistake.
+  SELVEDGE_RETURN_IF_ERROR(TargetTensors(*base->model, options.target_modules).status());
+  PreparedJob prepared;
+  {
+    const Lock lock(home.mutex);
+    SELVEDGE_RETURN_IF_ERROR(CleanUpAfterCrash(home));
+    SELVEDGE_ASSIGN_OR_RETURN(prepared, PrepareJob(home, options, *base));
+  }
+  TrainHost host(&home, RunOf(prepared, options, stop, on_progress));
+  const Result<trainer::Outcome> outcome = RunTrainer(home, prepared, *base, options, host);
+
+  TrainReport report;
+  report.job_id = prepared.job.id;
+  report.state = "done";
+  SELVEDGE_RETURN_IF_ERROR(EndEarly(home, prepared, host, outcome, &report));
+  report.steps = outcome->steps_done;
+  report.label_tokens = outcome->label_tokens;
+  report.label_tokens_per_s = outcome->label_tokens_per_s;
+  report.loss_train = outcome->loss_last;
+  report.resumed_from_step = prepared.resumed ? host.resumed_from(outcome->steps_done) : 0;
+  if (report.state == "stopped") {
+    const Lock lock(home.mutex);
+    SELVEDGE_RETURN_IF_ERROR(FillEpsilon(home, &report));
+  } else {
+    const Status finished = FinishJob(home, prepared, *base, *outcome, options.threads, &report);
+    if (!finished.ok()) {
+      const Lock lock(home.mutex);
+      SELVEDGE_RETURN_IF_ERROR(
+          SetJobState(home, prepared.job.id, "stopped", finished.message(), outcome->steps_done));
+      return finished;
+    }
+  }
+  report.peak_rss_mb = static_cast<double>(core::PeakRssBytes()) / (1 << 20);
+  return report;
+}
+
+}  // namespace selvedge

@@ -1,0 +1,50 @@
+#pragma once
+// Everything that decides the course of a training job, fixed before it touches data and stored
+// with it, so that a resumed run is the same run.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <selvedge/home.h>
+#include <selvedge/status.h>
+
+#include "sdk/budget.h"
+#include "trainer/trainer.h"
+
+namespace selvedge {
+
+struct JobPlan {
+  bool dp = true;
+  int64_t steps = 0;
+  double sampling_rate = 1;
+  double noise_multiplier = 0;  // 0 without dp
+  double clip_norm = 1;
+  double divisor = 1;
+  int rank = 8;
+  double alpha = 16;
+  std::vector<std::string> target_modules;  // PEFT names
+  int64_t seq_len = 0;
+  double learning_rate = 0;
+  uint64_t seed = 0;
+
+  MechanismEvent Event(int64_t n) const { return {sampling_rate, noise_multiplier, n}; }
+};
+
+// The plan for `groups` training groups under what the ledger has left.
+//   kPolicy  the budget is spent, or the run asked for would pass it
+//   kUsage   delta is too large for this many groups
+Result<JobPlan> MakePlan(const TrainOptions& options, int64_t groups, int64_t model_context,
+                         const HomeConfig& home, const std::vector<JobCharges>& charges);
+
+std::string PlanToJson(const JobPlan& plan);
+Result<JobPlan> PlanFromJson(const std::string& text);  // kIncompatible: of another version
+
+// What an owner has to repeat for a stopped job to go on: equal text, equal configuration.
+std::string ConfigurationText(const TrainOptions& options, const HomeConfig& home);
+
+// The trainer's configuration of a plan.
+Result<trainer::Config> TrainerConfig(const JobPlan& plan, const HomeConfig& home,
+                                      const inference::Model& model, const TrainOptions& options);
+
+}  // namespace selvedge

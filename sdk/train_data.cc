@@ -1,0 +1,116 @@
+#include "sdk/train_data.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "core/digest.h"
+
+namespace selvedge {
+namespace {
+
+constexpr size_t kMinHeldOutGroups = 8;
+
+struct GroupState {
+  vault::Bytes key;
+  vault::Split split;
+  bool trained;
+};
+
+// By the hex of the group's key.
+std::map<std::string, GroupState> GroupsOf(const std::vector<vault::EligibleRecord>& records) {
+  std::map<std::string, GroupState> groups;
+  for (const vault::EligibleRecord& r : records) {
+    groups.emplace(core::Hex(r.group_key), GroupState{r.group_key, r.split, r.group_trained});
+  }
+  return groups;
+}
+
+// Groups to hold out beside those that are: the first, by a keyed hash, that no job has seen.
+std::vector<vault::Bytes> MoreToHoldOut(const vault::Vault& v,
+                                        const std::map<std::string, GroupState>& groups) {
+  size_t held = 0;
+  std::vector<std::pair<std::string, vault::Bytes>> candidates;  // hex of the hash, group key
+  for (const auto& [hex, state] : groups) {
+    if (state.split == vault::Split::kHeldOut) {
+      ++held;
+    } else if (!state.trained) {
+      candidates.emplace_back(core::Hex(v.KeyedHash("split", hex)), state.key);
+    }
+  }
+  std::sort(candidates.begin(), candidates.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<vault::Bytes> out;
+  for (const auto& [hash, key] : candidates) {
+    if (held + out.size() >= kMinHeldOutGroups) break;
+    out.push_back(key);
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<TrainSelection> SelectRecords(const vault::Vault& v) {
+  SELVEDGE_ASSIGN_OR_RETURN(std::vector<vault::EligibleRecord> records,
+                            v.records().Eligible(vault::kPersonalization));
+  const std::map<std::string, GroupState> groups = GroupsOf(records);
+  if (static_cast<int64_t>(groups.size()) < kMinGroups) {
+    return DeferredError("train: not enough data: " + std::to_string(groups.size()) +
+                         " groups with consent, at least " + std::to_string(kMinGroups));
+  }
+  const std::vector<vault::Bytes> moved = MoreToHoldOut(v, groups);
+  for (const vault::Bytes& key : moved) {
+    SELVEDGE_RETURN_IF_ERROR(v.records().SetSplit(key, vault::Split::kHeldOut));
+  }
+  TrainSelection out;
+  for (vault::EligibleRecord& r : records) {
+    const bool held = r.split == vault::Split::kHeldOut ||
+                      std::find(moved.begin(), moved.end(), r.group_key) != moved.end();
+    (held ? out.heldout : out.train).push_back(std::move(r));
+  }
+  if (out.train.empty()) return DeferredError("train: not enough data beside the held-out part");
+  return out;
+}
+
+std::vector<vault::EligibleRecord> RecordsOfJob(const std::vector<vault::EligibleRecord>& eligible,
+                                                const std::vector<vault::JobRecord>& job) {
+  std::set<int64_t> wanted;
+  for (const vault::JobRecord& r : job) wanted.insert(r.seq);
+  std::vector<vault::EligibleRecord> out;
+  for (const vault::EligibleRecord& r : eligible) {
+    if (wanted.contains(r.seq)) out.push_back(r);
+  }
+  if (out.size() != wanted.size()) out.clear();
+  return out;
+}
+
+Result<trainer::Example> MakeExample(const inference::Tokenizer& tokenizer, const std::string& text,
+                                     int64_t seq_len) {
+  trainer::Example example;
+  // Text of a user never becomes a control token.
+  SELVEDGE_ASSIGN_OR_RETURN(example.tokens, tokenizer.Encode(text, false, false));
+  if (tokenizer.bos() >= 0) example.tokens.insert(example.tokens.begin(), tokenizer.bos());
+  if (tokenizer.eos() >= 0) example.tokens.push_back(tokenizer.eos());
+  if (example.tokens.size() > static_cast<size_t>(seq_len)) {
+    example.tokens.resize(static_cast<size_t>(seq_len));
+  }
+  example.is_label.assign(example.tokens.size(), 1);
+  if (!example.is_label.empty()) example.is_label[0] = 0;
+  return example;
+}
+
+Result<std::vector<trainer::Group>> MakeGroups(const inference::Tokenizer& tokenizer,
+                                               const std::vector<vault::EligibleRecord>& records,
+                                               int64_t seq_len) {
+  std::map<std::string, trainer::Group> groups;
+  for (const vault::EligibleRecord& r : records) {
+    SELVEDGE_ASSIGN_OR_RETURN(trainer::Example example, MakeExample(tokenizer, r.text, seq_len));
+    groups[core::Hex(r.group_key)].examples.push_back(std::move(example));
+  }
+  std::vector<trainer::Group> out;
+  out.reserve(groups.size());
+  for (auto& [key, group] : groups) out.push_back(std::move(group));
+  return out;
+}
+
+}  // namespace selvedge

@@ -1,0 +1,42 @@
+#pragma once
+// What a job learns from and what it is judged by.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <selvedge/status.h>
+
+#include "inference/tokenizer/tokenizer.h"
+#include "storage/vault/vault.h"
+#include "trainer/trainer.h"
+
+namespace selvedge {
+
+// Below this many groups nothing useful and nothing private can be learnt.
+inline constexpr int64_t kMinGroups = 40;
+
+// Splits what may be learnt from now; nothing is tokenised yet.
+struct TrainSelection {
+  std::vector<vault::EligibleRecord> train;
+  std::vector<vault::EligibleRecord> heldout;
+};
+
+// All eligible records. If fewer than 8 groups are held out, more of those that no job has seen are
+// moved there for good (inside a transaction). kDeferred below kMinGroups.
+Result<TrainSelection> SelectRecords(const vault::Vault& v);
+
+// The records that a job took in, or an empty list if one of them may no longer be learnt from.
+std::vector<vault::EligibleRecord> RecordsOfJob(const std::vector<vault::EligibleRecord>& eligible,
+                                                const std::vector<vault::JobRecord>& job);
+
+// <s> text </s>, cut to `seq_len` tokens; every token but the first is a label.
+Result<trainer::Example> MakeExample(const inference::Tokenizer& tokenizer, const std::string& text,
+                                     int64_t seq_len);
+
+// One group per privacy unit, in the order of the units' keyed hashes.
+Result<std::vector<trainer::Group>> MakeGroups(const inference::Tokenizer& tokenizer,
+                                               const std::vector<vault::EligibleRecord>& records,
+                                               int64_t seq_len);
+
+}  // namespace selvedge

@@ -1,0 +1,174 @@
+#include <sodium.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "core/clock.h"
+#include "core/digest.h"
+#include "sdk/train_gate.h"
+#include "sdk/train_job.h"
+#include "sdk/train_options.h"
+#include "storage/vault/checkpoint_file.h"
+
+namespace selvedge {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Lock = std::lock_guard<std::mutex>;
+using Weights = std::shared_ptr<const adapters::LoraAdapter>;
+
+// "a-20260301T093000Z-1a2b3c4d": when, and the beginning of the weights' SHA-256.
+std::string AdapterId(const std::string& created, const adapters::LoraAdapter& adapter) {
+  core::Sha256 hash;
+  for (const adapters::LoraTensor& t : adapter.tensors) {
+    hash.Update(t.base_name);
+    for (const std::vector<float>* v : {&t.a, &t.b}) {
+      hash.Update({reinterpret_cast<const uint8_t*>(v->data()), v->size() * sizeof(float)});
+    }
+  }
+  std::string id = "a-";
+  for (const char c : created) {
+    if (c != '-' && c != ':') id += c;
+  }
+  return id + "-" + core::Hex(hash.Finish()).substr(0, 8);
+}
+
+// Null if nothing is active or the active one can no longer be used with this base.
+Result<Weights> ActiveWeights(Home::Impl& home, const BaseModel& base) {
+  SELVEDGE_ASSIGN_OR_RETURN(const std::string id, home.ActiveAdapterId());
+  if (id.empty()) return Weights();
+  SELVEDGE_ASSIGN_OR_RETURN(adapters::StoredAdapter stored,
+                            home.LoadAdapter(id, home.config.base_digest, ShapeOf(*base.model)));
+  return Weights(std::make_shared<adapters::LoraAdapter>(std::move(stored.adapter)));
+}
+
+Result<adapters::SigningKey> ReadSigningKey(Home::Impl& home) {
+  const Lock lock(home.mutex);
+  SELVEDGE_ASSIGN_OR_RETURN(vault::Bytes secret, home.vault->settings().Get("signing_secret_key"));
+  adapters::SigningKey key;
+  if (secret.size() != key.secret_key.size()) {
+    return FormatError("vault: signing key: wrong size");
+  }
+  key.public_key = home.config.public_key;
+  std::copy(secret.begin(), secret.end(), key.secret_key.begin());
+  sodium_memzero(secret.data(), secret.size());
+  return key;
+}
+
+Result<PrivacyStatement> Statement(Home::Impl& home, const PreparedJob& prepared) {
+  PrivacyStatement none;
+  none.unit = home.config.unit;
+  none.sampling = prepared.plan.sampling_rate < 1 ? "poisson" : "full-batch";
+  none.sampling_rate = prepared.plan.sampling_rate;
+  none.steps = prepared.plan.steps;
+  if (!prepared.plan.dp) return none;
+  SELVEDGE_ASSIGN_OR_RETURN(const std::vector<JobCharges> charges,
+                            ReadCharges(home.vault->ledger()));
+  for (const JobCharges& c : charges) {
+    if (c.job_id == prepared.job.id) {
+      return StatementOf(home.config.unit, c.event, home.config.delta);
+    }
+  }
+  return InternalError("ledger: the job has no plan row");
+}
+
+AdapterInfo InfoOf(const adapters::Manifest& m, const GateReport& gate) {
+  AdapterInfo info;
+  info.id = m.id;
+  info.base_digest = m.base_digest;
+  info.rank = static_cast<int>(m.rank);
+  info.alpha = m.alpha;
+  info.target_modules = m.target_modules;
+  info.dp = m.dp;
+  info.privacy = m.privacy;
+  info.created = m.created;
+  info.state = gate.accepted ? "available" : "rejected";
+  info.reason = gate.reason;
+  info.sha256 = m.weights_sha256;
+  return info;
+}
+
+// One transaction: the adapter is registered and active and its job done, or none of it.
+Status Register(Home::Impl& home, const PreparedJob& prepared, const AdapterInfo& info,
+                const trainer::Outcome& outcome) {
+  const Lock lock(home.mutex);
+  vault::Vault& v = *home.vault;
+  return v.Update([&]() -> Status {
+    SELVEDGE_ASSIGN_OR_RETURN(vault::Job job, v.jobs().Get(prepared.job.id));
+    if (job.state != "running") {
+      return PolicyError("train: the job was cancelled (" + job.reason +
+                         "), its result is dropped");
+    }
+    const bool accepted = info.state == "available";
+    job.state = "done";
+    job.reason = info.reason;
+    job.steps_done = outcome.steps_done;
+    job.adapter_id = accepted ? info.id : "";
+    SELVEDGE_RETURN_IF_ERROR(v.jobs().Update(job));
+    SELVEDGE_RETURN_IF_ERROR(v.registry().Insert(info, job.id));
+    if (!accepted) return OkStatus();
+    if (prepared.plan.dp) {
+      SELVEDGE_RETURN_IF_ERROR(
+          v.ledger().Append("release", job.id, Json{{"adapter", info.id}}.dump()));
+    }
+    return v.registry().Activate(info.id);
+  });
+}
+
+}  // namespace
+
+Status FillEpsilon(Home::Impl& home, TrainReport* report) {
+  SELVEDGE_ASSIGN_OR_RETURN(const std::vector<JobCharges> charges,
+                            ReadCharges(home.vault->ledger()));
+  SELVEDGE_ASSIGN_OR_RETURN(report->epsilon_spent, EpsilonOf(charges, home.config.delta));
+  report->epsilon_left = std::max(0.0, home.config.epsilon_budget - report->epsilon_spent);
+  report->delta = home.config.delta;
+  return OkStatus();
+}
+
+Status FinishJob(Home::Impl& home, const PreparedJob& prepared, const BaseModel& base,
+                 const trainer::Outcome& outcome, int threads, TrainReport* report) {
+  SELVEDGE_ASSIGN_OR_RETURN(const Weights active, ActiveWeights(home, base));
+  const auto candidate = std::make_shared<const adapters::LoraAdapter>(outcome.adapter);
+  core::ThreadPool pool(threads);
+  SELVEDGE_ASSIGN_OR_RETURN(
+      const GateReport gate,
+      JudgeCandidate(base, prepared.heldout, active, candidate, prepared.plan.seq_len, pool));
+  report->loss_holdout_before = gate.loss_before;
+  report->loss_holdout_after = gate.loss_after;
+  report->gate = gate.accepted ? "accepted" : "rejected: " + gate.reason;
+
+  adapters::Manifest manifest;
+  manifest.created = core::NowIso8601Utc();
+  manifest.id = AdapterId(manifest.created, *candidate);
+  manifest.base_digest = home.config.base_digest;
+  manifest.rank = static_cast<uint32_t>(prepared.plan.rank);
+  manifest.alpha = static_cast<float>(prepared.plan.alpha);
+  manifest.target_modules = prepared.plan.target_modules;
+  manifest.dp = prepared.plan.dp;
+  {
+    const Lock lock(home.mutex);
+    SELVEDGE_ASSIGN_OR_RETURN(manifest.privacy, Statement(home, prepared));
+    if (manifest.dp) {
+      SELVEDGE_ASSIGN_OR_RETURN(manifest.ledger_head, home.vault->ledger().Head());
+    }
+    SELVEDGE_RETURN_IF_ERROR(FillEpsilon(home, report));
+  }
+  report->privacy = manifest.privacy;
+  if (gate.accepted) {
+    SELVEDGE_ASSIGN_OR_RETURN(const adapters::SigningKey key, ReadSigningKey(home));
+    SELVEDGE_ASSIGN_OR_RETURN(
+        manifest, adapters::WriteAdapter(home.AdapterFolder(manifest.id), *candidate, manifest,
+                                         ShapeOf(*base.model), key));
+  }
+  const Status registered = Register(home, prepared, InfoOf(manifest, gate), outcome);
+  if (!registered.ok()) {
+    home.RemoveAdapterFiles({manifest.id});
+    return registered;
+  }
+  vault::RemoveCheckpoint(home.CheckpointPath(prepared.job.id));
+  if (gate.accepted) report->adapter_id = manifest.id;
+  return OkStatus();
+}
+
+}  // namespace selvedge

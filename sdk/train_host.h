@@ -1,0 +1,62 @@
+#pragma once
+// A running job's surroundings: stop requests, progress, checkpoints and charges.
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <selvedge/home.h>
+
+#include "sdk/budget.h"
+#include "sdk/home_impl.h"
+#include "trainer/trainer.h"
+
+namespace selvedge {
+
+enum class StopReason { kNone, kRequested, kTimeLimit, kRecordsGone };
+
+class TrainHost final : public trainer::Host {
+ public:
+  struct Run {
+    vault::Job job;
+    std::vector<JobCharges> charges;  // of all jobs, before this run
+    MechanismEvent event;             // of one step; unused without dp
+    bool dp = true;
+    int64_t affordable = 0;
+    double time_limit_s = 0;
+    const std::atomic<bool>* stop = nullptr;
+    std::function<void(const TrainProgress&)> on_progress;
+  };
+  TrainHost(Home::Impl* home, Run run);
+
+  privacy::SpendLedger& ledger() override { return ledger_; }
+  bool ShouldStop() override;
+  void OnProgress(const trainer::Progress& progress) override;
+  Status SaveCheckpoint(const std::vector<uint8_t>& state) override;
+
+  StopReason stop_reason() const { return reason_; }
+  // Steps that were done before this run, as far as it got anywhere; else `otherwise`.
+  int64_t resumed_from(int64_t otherwise) const;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  // True if the job was cancelled, by a revocation, a deletion or on request.
+  bool RecordsGone();
+  double EpsilonNow(int64_t steps_here);
+
+  Home::Impl* home_;
+  Run run_;
+  JobLedger ledger_;
+  StopReason reason_ = StopReason::kNone;
+  const Clock::time_point start_ = Clock::now();
+  Clock::time_point looked_at_ = start_;
+  int64_t first_progress_ = -1;
+  int64_t steps_done_ = 0;
+  int64_t epoch_ = -1;
+  double epsilon_ = 0;
+  Clock::time_point epsilon_at_{};
+};
+
+}  // namespace selvedge

@@ -1,0 +1,53 @@
+#pragma once
+// The stages of one training job; Home::Train walks through them in order.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <selvedge/home.h>
+#include <selvedge/status.h>
+
+#include "sdk/base_model.h"
+#include "sdk/budget.h"
+#include "sdk/home_impl.h"
+#include "sdk/job_plan.h"
+#include "sdk/train_data.h"
+
+namespace selvedge {
+
+// A job that is ready to run: chosen or made, its row and plan are in the vault.
+struct PreparedJob {
+  vault::Job job;
+  JobPlan plan;
+  bool resumed = false;
+  std::vector<uint8_t> checkpoint;  // empty: from the start
+  std::vector<vault::EligibleRecord> train;
+  std::vector<vault::EligibleRecord> heldout;
+  std::vector<JobCharges> charges;  // before this run
+  int64_t affordable = 0;           // steps that the budget still allows
+};
+
+// kDeferred, naming each condition that does not hold or is unknown, and low storage.
+Status CheckConditions(const std::vector<Condition>& wanted, const std::string& home);
+
+// Under the training lock: jobs whose trainer is gone become "stopped", adapter folders without a
+// registry row are removed. Needs the home's mutex.
+Status CleanUpAfterCrash(Home::Impl& home);
+
+// Picks the job to resume or makes a new one. Needs the home's mutex.
+Result<PreparedJob> PrepareJob(Home::Impl& home, const TrainOptions& options,
+                               const BaseModel& base);
+
+// Judges the finished weights, and signs, stores and activates them if they pass. Fills the report.
+Status FinishJob(Home::Impl& home, const PreparedJob& prepared, const BaseModel& base,
+                 const trainer::Outcome& outcome, int threads, TrainReport* report);
+
+// The report's epsilon_spent, epsilon_left and delta, from the ledger. Needs the home's mutex.
+Status FillEpsilon(Home::Impl& home, TrainReport* report);
+
+// Writes the job's final state. Needs the home's mutex.
+Status SetJobState(Home::Impl& home, const std::string& id, const std::string& state,
+                   const std::string& reason, int64_t steps_done);
+
+}  // namespace selvedge

@@ -1,0 +1,114 @@
+#include "sdk/train_options.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <utility>
+
+namespace selvedge {
+namespace {
+
+// PEFT's module name and the GGUF tensor of a layer.
+constexpr std::array<std::pair<const char*, const char*>, 7> kModules = {{
+    {"q_proj", "attn_q"},
+    {"k_proj", "attn_k"},
+    {"v_proj", "attn_v"},
+    {"o_proj", "attn_output"},
+    {"gate_proj", "ffn_gate"},
+    {"up_proj", "ffn_up"},
+    {"down_proj", "ffn_down"},
+}};
+
+std::string Text(double v) {
+  char text[40];
+  std::snprintf(text, sizeof text, "%g", v);
+  return text;
+}
+
+// Refuses NaN too.
+Status InRange(const char* option, double got, double low, double high) {
+  if (got >= low && got <= high) return OkStatus();
+  return UsageError(std::string("train: ") + option + ": got " + Text(got) + ", allowed " +
+                    Text(low) + " to " + Text(high));
+}
+
+Status ZeroOrInRange(const char* option, double got, double low, double high) {
+  if (got == 0 || (got >= low && got <= high)) return OkStatus();
+  return UsageError(std::string("train: ") + option + ": got " + Text(got) + ", allowed " +
+                    Text(low) + " to " + Text(high) + ", or 0 for the default");
+}
+
+}  // namespace
+
+Status CheckTrainOptions(const TrainOptions& o) {
+  SELVEDGE_RETURN_IF_ERROR(ZeroOrInRange("learning rate", o.learning_rate, 1e-8, 10));
+  SELVEDGE_RETURN_IF_ERROR(InRange("rank", o.rank, 1, 256));
+  SELVEDGE_RETURN_IF_ERROR(InRange("alpha", o.alpha, 1e-3, 1e4));
+  SELVEDGE_RETURN_IF_ERROR(ZeroOrInRange("epsilon", o.epsilon, 1e-3, 1000));
+  SELVEDGE_RETURN_IF_ERROR(ZeroOrInRange("noise multiplier", o.noise_multiplier, 0.05, 1e4));
+  SELVEDGE_RETURN_IF_ERROR(InRange("clip norm", o.clip_norm, 1e-6, 1e6));
+  SELVEDGE_RETURN_IF_ERROR(ZeroOrInRange("steps", static_cast<double>(o.steps), 1, 100000));
+  SELVEDGE_RETURN_IF_ERROR(
+      ZeroOrInRange("batch size", static_cast<double>(o.batch_size), 1, 10000000));
+  SELVEDGE_RETURN_IF_ERROR(ZeroOrInRange("seq len", static_cast<double>(o.seq_len), 8, 1 << 20));
+  SELVEDGE_RETURN_IF_ERROR(
+      ZeroOrInRange("memory limit in MB", static_cast<double>(o.memory_limit_mb), 1, 1 << 24));
+  SELVEDGE_RETURN_IF_ERROR(ZeroOrInRange("time limit in seconds", o.time_limit_s, 1e-3, 1e8));
+  SELVEDGE_RETURN_IF_ERROR(ZeroOrInRange("threads", o.threads, 1, 1024));
+  if (o.epsilon > 0 && o.noise_multiplier > 0) {
+    return UsageError("train: epsilon and noise multiplier are both given, one decides the other");
+  }
+  if (!o.dp && (o.epsilon > 0 || o.noise_multiplier > 0)) {
+    return UsageError("train: epsilon and noise multiplier need --dp on");
+  }
+  if (o.target_modules.empty()) return UsageError("train: target modules: none given");
+  return OkStatus();
+}
+
+std::vector<std::string> TargetModules(const std::vector<std::string>& modules) {
+  std::vector<std::string> out;
+  for (const auto& [peft, gguf] : kModules) {
+    const bool wanted = std::any_of(modules.begin(), modules.end(), [&](const std::string& m) {
+      return m == "all-linear" || m == peft;
+    });
+    if (wanted) out.emplace_back(peft);
+  }
+  return out;
+}
+
+Result<std::vector<std::string>> TargetTensors(const inference::Model& model,
+                                               const std::vector<std::string>& modules) {
+  for (const std::string& module : modules) {
+    const bool known =
+        module == "all-linear" || std::any_of(kModules.begin(), kModules.end(),
+                                              [&](const auto& m) { return module == m.first; });
+    if (!known) {
+      return UsageError(
+          "train: target modules: unknown name, allowed all-linear, q_proj, k_proj, "
+          "v_proj, o_proj, gate_proj, up_proj, down_proj");
+    }
+  }
+  const std::vector<std::string> wanted = TargetModules(modules);
+  std::vector<std::string> out;
+  for (uint32_t layer = 0; layer < model.config().n_layers; ++layer) {
+    for (const auto& [peft, gguf] : kModules) {
+      if (std::find(wanted.begin(), wanted.end(), peft) == wanted.end()) continue;
+      out.push_back("blk." + std::to_string(layer) + "." + gguf + ".weight");
+    }
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+uint64_t TrainedParameters(const inference::Model& model, const std::vector<std::string>& tensors,
+                           int rank, bool freeze_a) {
+  uint64_t total = 0;
+  for (const std::string& name : tensors) {
+    const kernels::WeightView* weight = model.FindWeight(name);
+    if (weight == nullptr) continue;
+    total += static_cast<uint64_t>(rank) * (weight->rows + (freeze_a ? 0 : weight->cols));
+  }
+  return total;
+}
+
+}  // namespace selvedge

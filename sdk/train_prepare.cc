@@ -1,0 +1,204 @@
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "core/digest.h"
+#include "sdk/train_job.h"
+#include "storage/vault/checkpoint_file.h"
+#include "storage/vault/timestamp.h"
+
+namespace selvedge {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using vault::Vault;
+
+constexpr uint64_t kMinFreeBytes = uint64_t{64} << 20;
+
+std::string NewJobId(const Vault& v) {
+  const std::string now = std::to_string(vault::NowMs());
+  vault::SecretKey nonce = vault::SecretKey::Random();
+  return "j-" + core::Hex(v.KeyedHash("job", now + core::Hex(nonce.bytes()))).substr(0, 12);
+}
+
+bool CanResume(const vault::Job& job) { return job.state == "stopped"; }
+
+// The job named by the options, else the newest stopped one of this configuration; none if the
+// list is empty.
+Result<std::vector<vault::Job>> FindResumable(const Vault& v, const TrainOptions& options,
+                                              const vault::Bytes& config_hash) {
+  if (!options.resume_job.empty()) {
+    SELVEDGE_ASSIGN_OR_RETURN(vault::Job job, v.jobs().Get(options.resume_job));
+    if (!CanResume(job)) {
+      return PolicyError("job: is " + job.state + ", only a stopped one can be resumed");
+    }
+    return std::vector<vault::Job>{std::move(job)};
+  }
+  SELVEDGE_ASSIGN_OR_RETURN(const std::vector<vault::Job> jobs, v.jobs().List());
+  for (const vault::Job& job : jobs) {
+    if (CanResume(job) && job.config_hash == config_hash) return std::vector<vault::Job>{job};
+  }
+  return std::vector<vault::Job>{};
+}
+
+// Sets train and checkpoint from the job. False: its records are no longer all there.
+Result<bool> Restore(Home::Impl& home, const std::vector<vault::EligibleRecord>& eligible,
+                     PreparedJob* out) {
+  const Vault& v = *home.vault;
+  SELVEDGE_ASSIGN_OR_RETURN(const std::vector<vault::JobRecord> records,
+                            v.jobs().Records(out->job.id));
+  out->train = RecordsOfJob(eligible, records);
+  if (out->train.empty()) return false;
+  SELVEDGE_ASSIGN_OR_RETURN(out->plan, PlanFromJson(out->job.plan));
+  Result<std::vector<uint8_t>> checkpoint =
+      vault::ReadCheckpoint(home.CheckpointPath(out->job.id), v.checkpoint_key(), out->job.id);
+  if (checkpoint.ok()) {
+    out->checkpoint = std::move(checkpoint).value();
+  } else if (checkpoint.status().code() != StatusCode::kNotFound) {
+    return checkpoint.status();
+  }
+  out->resumed = true;
+  return true;
+}
+
+std::string LedgerPlan(const JobPlan& plan, const HomeConfig& home) {
+  return Json{{"unit", home.unit},
+              {"sampling_rate", plan.sampling_rate},
+              {"noise_multiplier", plan.noise_multiplier},
+              {"clip_norm", plan.clip_norm},
+              {"steps", plan.steps},
+              {"delta", home.delta}}
+      .dump();
+}
+
+Status InsertJob(Home::Impl& home, const PreparedJob& p) {
+  const Vault& v = *home.vault;
+  SELVEDGE_RETURN_IF_ERROR(v.jobs().Insert(p.job));
+  std::vector<vault::JobRecord> records;
+  std::map<std::string, vault::Bytes> groups;  // by the hex of their key
+  for (const vault::EligibleRecord& r : p.train) {
+    records.push_back({r.seq, r.source});
+    groups.emplace(core::Hex(r.group_key), r.group_key);
+  }
+  SELVEDGE_RETURN_IF_ERROR(v.jobs().SetRecords(p.job.id, records));
+  for (const auto& [hex, key] : groups) SELVEDGE_RETURN_IF_ERROR(v.records().MarkTrained(key));
+  return p.plan.dp ? v.ledger().Append("plan", p.job.id, LedgerPlan(p.plan, home.config))
+                   : OkStatus();
+}
+
+int64_t CountGroups(const std::vector<vault::EligibleRecord>& records) {
+  std::set<std::string> groups;
+  for (const vault::EligibleRecord& r : records) groups.insert(core::Hex(r.group_key));
+  return static_cast<int64_t>(groups.size());
+}
+
+// A new job, or the one found; in a transaction.
+Status Choose(Home::Impl& home, const TrainOptions& options, const BaseModel& base,
+              PreparedJob* out) {
+  Vault& v = *home.vault;
+  const vault::Bytes config_hash =
+      v.KeyedHash("train-config", ConfigurationText(options, home.config));
+  SELVEDGE_ASSIGN_OR_RETURN(TrainSelection selection, SelectRecords(v));
+  out->heldout = std::move(selection.heldout);
+  SELVEDGE_ASSIGN_OR_RETURN(const std::vector<vault::Job> found,
+                            FindResumable(v, options, config_hash));
+  if (!found.empty()) {
+    out->job = found.front();
+    SELVEDGE_ASSIGN_OR_RETURN(const bool restored, Restore(home, selection.train, out));
+    if (restored) {
+      out->job.state = "running";
+      out->job.reason.clear();
+      return v.jobs().Update(out->job);
+    }
+    out->job.state = "cancelled";
+    out->job.reason = "its records changed";
+    SELVEDGE_RETURN_IF_ERROR(v.jobs().Update(out->job));
+    vault::RemoveCheckpoint(home.CheckpointPath(out->job.id));
+  }
+  out->train = std::move(selection.train);
+  SELVEDGE_ASSIGN_OR_RETURN(
+      out->plan, MakePlan(options, CountGroups(out->train), base.model->config().n_ctx, home.config,
+                          out->charges));
+  out->job = {};
+  out->job.id = NewJobId(v);
+  out->job.state = "running";
+  out->job.config_hash = config_hash;
+  out->job.plan = PlanToJson(out->plan);
+  out->job.created = vault::NowMs();
+  out->job.steps_planned = out->plan.steps;
+  return InsertJob(home, *out);
+}
+
+}  // namespace
+
+Status CheckConditions(const std::vector<Condition>& wanted, const std::string& home) {
+  std::string waiting;
+  for (const ConditionState& state : ReadConditions(wanted)) {
+    if (state.holds.value_or(false)) continue;
+    waiting += waiting.empty() ? "" : ", ";
+    waiting += std::string(ConditionName(state.condition)) +
+               (state.holds.has_value() ? " (" : " (unknown: ") + state.detail + ")";
+  }
+  std::error_code ec;
+  const std::filesystem::space_info space = std::filesystem::space(home, ec);
+  if (!ec && space.available < kMinFreeBytes) {
+    waiting += waiting.empty() ? "" : ", ";
+    waiting += "free storage (" + std::to_string(space.available >> 20) + " MiB, needs 64 MiB)";
+  }
+  if (waiting.empty()) return OkStatus();
+  return DeferredError("train: waiting for: " + waiting);
+}
+
+Status CleanUpAfterCrash(Home::Impl& home) {
+  Vault& v = *home.vault;
+  std::set<std::string> known;
+  const Status updated = v.Update([&]() -> Status {
+    SELVEDGE_ASSIGN_OR_RETURN(const std::vector<vault::Job> jobs, v.jobs().List());
+    for (vault::Job job : jobs) {
+      if (job.state != "running") continue;
+      job.state = "stopped";
+      job.reason = "interrupted";
+      SELVEDGE_RETURN_IF_ERROR(v.jobs().Update(job));
+    }
+    SELVEDGE_ASSIGN_OR_RETURN(const std::vector<AdapterInfo> adapters, v.registry().List());
+    for (const AdapterInfo& a : adapters) known.insert(a.id);
+    return OkStatus();
+  });
+  if (!updated.ok()) return updated;
+  std::error_code ec;
+  std::vector<std::filesystem::path> orphans;
+  for (const auto& entry : std::filesystem::directory_iterator(v.home() + "/adapters", ec)) {
+    if (!known.contains(entry.path().filename().string())) orphans.push_back(entry.path());
+  }
+  for (const auto& path : orphans) std::filesystem::remove_all(path, ec);
+  return OkStatus();
+}
+
+Result<PreparedJob> PrepareJob(Home::Impl& home, const TrainOptions& options,
+                               const BaseModel& base) {
+  SELVEDGE_RETURN_IF_ERROR(home.RequireIntactLedger());
+  PreparedJob out;
+  SELVEDGE_ASSIGN_OR_RETURN(out.charges, ReadCharges(home.vault->ledger()));
+  SELVEDGE_RETURN_IF_ERROR(home.vault->Update([&] { return Choose(home, options, base, &out); }));
+  if (!out.plan.dp) return out;
+  SELVEDGE_ASSIGN_OR_RETURN(out.affordable,
+                            AffordableSteps(out.charges, out.plan.Event(1), out.plan.steps,
+                                            home.config.epsilon_budget, home.config.delta));
+  return out;
+}
+
+Status SetJobState(Home::Impl& home, const std::string& id, const std::string& state,
+                   const std::string& reason, int64_t steps_done) {
+  Vault& v = *home.vault;
+  return v.Update([&]() -> Status {
+    SELVEDGE_ASSIGN_OR_RETURN(vault::Job job, v.jobs().Get(id));
+    if (job.state != "running") return OkStatus();  // cancelled meanwhile: that stands
+    job.state = state;
+    job.reason = reason;
+    if (steps_done > job.steps_done) job.steps_done = steps_done;
+    return v.jobs().Update(job);
+  });
+}
+
+}  // namespace selvedge
