@@ -73,6 +73,7 @@ Result<std::shared_ptr<const AdapterSet>> AdapterSet::Build(const Model& model,
       at->second.push_back({&lora, scale, ScaledTranspose(lora, scale)});
     }
   }
+  set->model_ = &model;
   set->items_ = std::move(items);
   return std::shared_ptr<const AdapterSet>(std::move(set));
 }

@@ -44,9 +44,12 @@ class AdapterSet {
              float* y) const;
   std::vector<std::string> ids() const;
   bool empty() const { return items_.empty(); }
+  // True if the terms are bound to this very object: weights are known by their address.
+  bool FitsModel(const Model& model) const { return empty() || model_ == &model; }
 
  private:
   AdapterSet() = default;
+  const Model* model_ = nullptr;  // only compared
   std::vector<Item> items_;
   std::vector<std::pair<const uint8_t*, std::vector<Term>>>
       terms_;  // by weight data pointer, sorted

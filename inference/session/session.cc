@@ -84,6 +84,9 @@ Result<std::unique_ptr<Session>> Session::Create(std::shared_ptr<const Model> mo
                                                  std::shared_ptr<const AdapterSet> adapters,
                                                  core::ThreadPool& pool, int64_t n_ctx) {
   const ModelConfig& config = model->config();
+  if (!adapters->FitsModel(*model)) {
+    return IncompatibleError("session: the adapters were built for another model object");
+  }
   if (n_ctx < 0) return UsageError("session: n_ctx is negative, 0 or more allowed");
   if (n_ctx > config.n_ctx) {
     return LimitError("session: n_ctx " + std::to_string(n_ctx) + ", at most " +

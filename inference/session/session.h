@@ -17,7 +17,8 @@ namespace selvedge::inference {
 
 class Session {
  public:
-  // n_ctx 0 = the model's. kLimit if larger than the model was trained for or than memory allows.
+  // n_ctx 0 = the model's. kLimit if larger than the model was trained for or than memory allows;
+  // kIncompatible if the adapters were built for another Model object.
   // The pool must outlive it.
   static Result<std::unique_ptr<Session>> Create(std::shared_ptr<const Model> model,
                                                  std::shared_ptr<const AdapterSet> adapters,

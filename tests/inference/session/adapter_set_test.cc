@@ -109,6 +109,14 @@ TEST_F(AdapterSetTest, RefusesWhatDoesNotFit) {
   EXPECT_EQ(CodeOf(adapter), StatusCode::kIncompatible);
 }
 
+// Weights are known by their address, so the same file loaded again is another model.
+TEST_F(AdapterSetTest, IsRefusedByAnotherModelObject) {
+  const auto set = Build({{"a", MakeAdapter(1), 1.0}});
+  const auto again = LoadGolden("tiny_q8_0.gguf");
+  EXPECT_EQ(Session::Create(again, set, pool_, 0).status().code(), StatusCode::kIncompatible);
+  EXPECT_TRUE(Session::Create(again, AdapterSet::Empty(), pool_, 0).ok());
+}
+
 // Generations keep the set they started with while another thread publishes new ones.
 TEST_F(AdapterSetTest, SwapsWhileSessionsRun) {
   const auto one = Build({{"1", MakeAdapter(1), 1.0}});

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "adapters/store.h"
 #include "inference/session/session.h"
 #include "tests/inference/fixtures.h"
 
@@ -34,10 +35,9 @@ Distance Compare(const std::vector<float>& all, const std::vector<float>& golden
   return {std::sqrt(error / size), largest};
 }
 
-Distance RunModel(const std::string& model_name, std::shared_ptr<const AdapterSet> adapters,
-                  const std::string& golden) {
+Distance RunModel(const std::shared_ptr<const Model>& model,
+                  std::shared_ptr<const AdapterSet> adapters, const std::string& golden) {
   core::ThreadPool pool(2);
-  auto model = LoadGolden(model_name + ".gguf");
   auto session = Session::Create(model, std::move(adapters), pool, 0);
   EXPECT_TRUE(session.ok());
   std::vector<float> logits;
@@ -48,19 +48,32 @@ Distance RunModel(const std::string& model_name, std::shared_ptr<const AdapterSe
 }
 
 TEST(GoldenLogits, AgreeForFloat32Weights) {
-  EXPECT_LT(RunModel("tiny_f32", AdapterSet::Empty(), "tiny_f32").largest, 1e-4);
+  EXPECT_LT(RunModel(LoadGolden("tiny_f32.gguf"), AdapterSet::Empty(), "tiny_f32").largest, 1e-4);
 }
 
 // Serving may round activations to 8-bit blocks: one product is off by about 0.5 % of its norm, and
 // the logits of two layers by about 2 % of theirs.
 TEST(GoldenLogits, AgreeForHalfPrecisionWeights) {
-  EXPECT_LT(RunModel("tiny_f16", AdapterSet::Empty(), "tiny_f16").relative, 0.005);
+  EXPECT_LT(RunModel(LoadGolden("tiny_f16.gguf"), AdapterSet::Empty(), "tiny_f16").relative, 0.005);
 }
 TEST(GoldenLogits, AgreeForQ8Weights) {
-  EXPECT_LT(RunModel("tiny_q8_0", AdapterSet::Empty(), "tiny_q8_0").relative, 0.02);
+  EXPECT_LT(RunModel(LoadGolden("tiny_q8_0.gguf"), AdapterSet::Empty(), "tiny_q8_0").relative,
+            0.02);
 }
 TEST(GoldenLogits, AgreeForQ4WeightsUntiedOutputAndScaledPositions) {
-  EXPECT_LT(RunModel("tiny_q4_0", AdapterSet::Empty(), "tiny_q4_0").relative, 0.02);
+  EXPECT_LT(RunModel(LoadGolden("tiny_q4_0.gguf"), AdapterSet::Empty(), "tiny_q4_0").relative,
+            0.02);
+}
+
+TEST(GoldenLogits, AgreeWithAPeftAdapter) {
+  const auto model = LoadGolden("tiny_f32.gguf");
+  auto adapter = adapters::ReadPeft(testing::GoldenPath("lora"), {"llama", 2, 4, 2, 8});
+  ASSERT_TRUE(adapter.ok()) << adapter.status().message();
+  auto shared = std::make_shared<const adapters::LoraAdapter>(std::move(*adapter));
+  auto set = AdapterSet::Build(*model, {{"lora", shared, 1.0}});
+  ASSERT_TRUE(set.ok()) << set.status().message();
+  EXPECT_LT(RunModel(model, *set, "tiny_f32_lora").largest, 1e-4);
+  EXPECT_GT(RunModel(model, AdapterSet::Empty(), "tiny_f32_lora").relative, 0.1);
 }
 
 }  // namespace
