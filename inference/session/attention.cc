@@ -22,6 +22,7 @@ struct Tile {
 struct Scratch {
   std::vector<float> q;       // [R, head_dim]
   std::vector<float> out;     // [R, head_dim], unnormalised
+  std::vector<float> part;    // [R, head_dim], what one block adds to out
   std::vector<float> scores;  // [R, kBlock]
   std::vector<float> max;     // [R] largest score so far
   std::vector<float> sum;     // [R] of exp(score - max)
@@ -29,6 +30,7 @@ struct Scratch {
   Scratch(size_t rows, size_t head_dim)
       : q(rows * head_dim),
         out(rows * head_dim),
+        part(rows * head_dim),
         scores(rows * kBlock),
         max(rows, kMinusInfinity),
         sum(rows, 0.0f) {}
@@ -74,24 +76,19 @@ class TileAttention {
     }
   }
 
-  kernels::WeightView BlockView(const float* rows, size_t keys) const {
-    return {reinterpret_cast<const uint8_t*>(rows), core::DType::kF32, keys, config_.head_dim,
-            config_.head_dim * sizeof(float)};
-  }
-
   // scores[r, 0..keys) = q_r . k; rows are `keys` apart.
   void Scores(const Tile& tile, size_t block, size_t rows, size_t keys, Scratch* s) const {
-    const float* k = cache_.Keys(layer_, tile.kv_head, block);
-    if (rows >= kGemmRows) {
-      kernels::GemmForward(pool_, BlockView(k, keys), s->q.data(), rows, s->scores.data());
-      return;
-    }
     const size_t d = config_.head_dim;
-    for (size_t r = 0; r < rows; ++r) {
-      for (size_t j = 0; j < keys; ++j) {
-        s->scores[r * keys + j] = kernels::DotF32(s->q.data() + r * d, k + j * d, d);
-      }
-    }
+    Multiply(cache_.Keys(layer_, tile.kv_head, block), keys, d, d, s->q.data(), rows,
+             s->scores.data());
+  }
+
+  // y[rows, n] = x[rows, k] W^T for W [n, k] whose rows are `stride` floats apart.
+  void Multiply(const float* w, size_t n, size_t k, size_t stride, const float* x, size_t rows,
+                float* y) const {
+    const kernels::WeightView view = {reinterpret_cast<const uint8_t*>(w), core::DType::kF32, n, k,
+                                      stride * sizeof(float)};
+    kernels::MatMul(pool_, view, x, rows, y);
   }
 
   // Turns a row's scores into weights relative to its running maximum.
@@ -117,18 +114,10 @@ class TileAttention {
 
   // out[r] += scores[r] V
   void AddValues(const Tile& tile, size_t block, size_t rows, size_t keys, Scratch* s) const {
-    const float* v = cache_.Values(layer_, tile.kv_head, block);
-    if (rows >= kGemmRows) {
-      kernels::GemmInputGrad(pool_, BlockView(v, keys), s->scores.data(), rows, s->out.data(),
-                             /*accumulate=*/true);
-      return;
-    }
     const size_t d = config_.head_dim;
-    for (size_t r = 0; r < rows; ++r) {
-      for (size_t j = 0; j < keys; ++j) {
-        kernels::AxpyF32(s->scores[r * keys + j], v + j * d, s->out.data() + r * d, d);
-      }
-    }
+    Multiply(cache_.Values(layer_, tile.kv_head, block), d, keys, kBlock, s->scores.data(), rows,
+             s->part.data());
+    kernels::AxpyF32(1.0f, s->part.data(), s->out.data(), rows * d);
   }
 
   void WriteRows(const Tile& tile, const Scratch& s, float* out) const {
@@ -142,9 +131,6 @@ class TileAttention {
       }
     }
   }
-
-  // Below this many rows the set-up of a matrix product costs more than it saves.
-  static constexpr size_t kGemmRows = 8;
 
   core::ThreadPool& pool_;
   const ModelConfig& config_;

@@ -32,11 +32,12 @@ Status KvCache::Reserve(size_t n) {
 
 void KvCache::Store(size_t layer, size_t position, const float* k, const float* v) {
   float* block = blocks_[position / kBlockTokens].get();
-  const size_t row = position % kBlockTokens * head_dim_;
+  const size_t column = position % kBlockTokens;
   for (size_t head = 0; head < n_kv_heads_; ++head) {
-    float* to = block + Offset(layer, head) + row;
-    std::copy_n(k + head * head_dim_, head_dim_, to);
-    std::copy_n(v + head * head_dim_, head_dim_, to + half_);
+    float* keys = block + Offset(layer, head);
+    std::copy_n(k + head * head_dim_, head_dim_, keys + column * head_dim_);
+    float* values = keys + half_ + column;
+    for (size_t i = 0; i < head_dim_; ++i) values[i * kBlockTokens] = v[head * head_dim_ + i];
   }
 }
 

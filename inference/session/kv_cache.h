@@ -24,11 +24,12 @@ class KvCache {
   // Makes room for positions [0, n). kLimit if memory is out.
   Status Reserve(size_t n);
 
-  // [kBlockTokens, head_dim] f32: the keys or values of one head at positions from
-  // block * kBlockTokens on.
+  // The keys of one head at positions from block * kBlockTokens on: [kBlockTokens, head_dim] f32.
   const float* Keys(size_t layer, size_t kv_head, size_t block) const {
     return blocks_[block].get() + Offset(layer, kv_head);
   }
+  // The values, transposed, so that their weighted sum is a product of rows too:
+  // [head_dim, kBlockTokens] f32.
   const float* Values(size_t layer, size_t kv_head, size_t block) const {
     return Keys(layer, kv_head, block) + half_;
   }
