@@ -1,4 +1,4 @@
-#include <chrono>
+#include <ctime>
 #include <random>
 
 #include <gtest/gtest.h>
@@ -13,10 +13,11 @@ std::string Repeat(std::string_view unit, size_t bytes) {
   return text;
 }
 
+// Processor time: how busy the machine is must not matter.
 double SecondsFor(const std::string& text) {
-  const auto begin = std::chrono::steady_clock::now();
+  const std::clock_t begin = std::clock();
   (void)Redact(text);
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
 }
 
 // A quadratic scan of 1 MB would take minutes; the limit leaves room for sanitizers and a busy
@@ -64,7 +65,7 @@ TEST(HostileText, OfOneMegabyteIsScannedInLinearTime) {
                            "\xEF\xBC\x91",
                            "call ",
                            "1a"}) {
-    EXPECT_LT(SecondsFor(Repeat(unit, 1 << 20)), 20.0) << unit;
+    EXPECT_LT(SecondsFor(Repeat(unit, 1 << 20)), 10.0) << unit;
   }
 }
 
