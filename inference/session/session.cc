@@ -9,8 +9,8 @@
 namespace selvedge::inference {
 namespace {
 
-// Models that read less than this per token decode on the calling thread: waking another for each
-// product takes longer than the product (docs/inference.md has the measurement).
+// Models that read less than this per token decode on the calling thread: their products are too
+// short to be worth waking another thread for. An estimate, not tuned by measurement.
 constexpr size_t kSharedBytesPerToken = size_t{2} << 20;
 
 Status CheckTokens(std::span<const int32_t> tokens, uint32_t n_vocab) {
