@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 
 #include "trainer/functions/decoder.h"
 
@@ -10,6 +11,21 @@ namespace {
 
 constexpr size_t kFirstRows = 256;
 constexpr size_t kLeastRows = 32;
+
+// Milliseconds of work: time on the clock, but no more than the processor time of all threads, so
+// that a busy machine does not shrink micro-batches until they are too small to be efficient.
+class WorkTimer {
+ public:
+  double Ms() const {
+    const std::chrono::duration<double, std::milli> wall = std::chrono::steady_clock::now() - wall_;
+    const double cpu = 1e3 * static_cast<double>(std::clock() - cpu_) / CLOCKS_PER_SEC;
+    return std::min(wall.count(), cpu);
+  }
+
+ private:
+  std::chrono::steady_clock::time_point wall_ = std::chrono::steady_clock::now();
+  std::clock_t cpu_ = std::clock();
+};
 
 // The next size from the last one's time: aims at 80 % of the bound, at most doubling.
 size_t NextRows(size_t rows, double ms, double bound_ms, size_t max_rows) {
@@ -34,18 +50,17 @@ bool GradientPass::Run(const std::vector<Group>& groups, std::span<const uint32_
                        const std::vector<float>& frozen, const std::vector<float>& trained,
                        const std::function<bool()>& should_stop,
                        const std::function<void(const GroupResult&)>& on_group) {
-  using Clock = std::chrono::steady_clock;
   Packer packer(groups, sampled);
   MicroBatch batch;
   open_.clear();
   while (packer.Next(fixed_rows_ != 0 ? fixed_rows_ : rows_, memory_.max_slots, &batch)) {
     if (should_stop()) return false;
-    const Clock::time_point start = Clock::now();
+    const WorkTimer timer;
     RunMicroBatch(batch, frozen, trained);
-    const std::chrono::duration<double, std::milli> spent = Clock::now() - start;
+    const double spent_ms = timer.Ms();
     // Short ends of a pass say little about speed.
     if (2 * batch.rows() >= rows_) {
-      rows_ = NextRows(batch.rows(), spent.count(), max_micro_batch_ms_, memory_.max_rows);
+      rows_ = NextRows(batch.rows(), spent_ms, max_micro_batch_ms_, memory_.max_rows);
     }
     HandOut(batch, on_group);
   }
