@@ -153,6 +153,13 @@ HomeInfo Home::info() const {
 
 std::string Home::model_path() const { return impl_->config.model_path; }
 
+Status Home::ChangeKey(const KeySource& key) {
+  const Lock lock(impl_->mutex);
+  return impl_->vault->ChangeKey(key);
+}
+
+Status EraseHome(const std::string& path) { return vault::EraseHome(path); }
+
 Status Home::Grant(const std::string& source, const std::string& purpose, int64_t retention_days) {
   SELVEDGE_RETURN_IF_ERROR(CheckName("source", source));
   SELVEDGE_RETURN_IF_ERROR(CheckName("purpose", purpose));

@@ -227,6 +227,10 @@ class Home {
   HomeInfo info() const;
   std::string model_path() const;
 
+  // Wraps the store key with another key; the present one no longer opens this home, but together
+  // with an old copy of key.json it still would.
+  Status ChangeKey(const KeySource& key);
+
   // Consent. Nothing is stored or used for training without a grant of its source.
   Status Grant(const std::string& source, const std::string& purpose, int64_t retention_days);
   // Stops use at once; adapters trained on the source's records are retired. kNotFound if never
@@ -268,6 +272,10 @@ class Home {
   explicit Home(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
+
+// Deletes a home for good, its key first: what an interrupted erase leaves cannot be read. Touches
+// only what Selvedge wrote. kNotFound if there is none.
+Status EraseHome(const std::string& path);
 
 // Checks the home (may be empty), the model, the libraries and the device conditions.
 std::vector<DoctorCheck> Doctor(const std::string& home_path, const KeySource& key,
