@@ -1,0 +1,177 @@
+// Whole training jobs on the embedded model, through the public API.
+
+#include <atomic>
+#include <set>
+
+#include "tests/sdk/home_fixture.h"
+
+namespace selvedge {
+namespace {
+
+class Training : public HomeTest {
+ protected:
+  void MakeWithRecords(int n) {
+    Make();
+    Ingest(Lines(n));
+    options_now_.now = true;
+    options_now_.steps = 3;
+    options_now_.seq_len = 32;
+    options_now_.target_modules = {"v_proj"};
+    options_now_.threads = 2;
+  }
+  TrainOptions options_now_;
+};
+
+TEST_F(Training, APrivateRunIsChargedStepByStepAndJudged) {
+  MakeWithRecords(60);
+  std::vector<double> spent;
+  const auto report = home_->Train(options_now_, nullptr, [&](const TrainProgress& p) {
+    EXPECT_EQ(p.steps, 3);
+    spent.push_back(p.epsilon_spent);
+  });
+  ASSERT_TRUE(report.ok()) << report.status().message();
+  EXPECT_EQ(report->state, "done");
+  EXPECT_EQ(report->steps, 3);
+  EXPECT_GT(report->label_tokens, 0);
+  EXPECT_GT(report->loss_holdout_before, 0);
+  EXPECT_GT(report->loss_holdout_after, 0);
+  ASSERT_EQ(spent.size(), 3u);
+  EXPECT_LT(spent[0], spent[2]);
+  EXPECT_NEAR(report->epsilon_spent, spent[2], 1e-9);
+  EXPECT_LE(report->epsilon_spent, 8);
+
+  const PrivacyStatus status = *home_->Privacy();
+  EXPECT_TRUE(status.ledger_intact);
+  ASSERT_EQ(status.releases.size(), 1u);
+  EXPECT_EQ(status.releases[0].steps, 3);
+  EXPECT_EQ(status.releases[0].adapter_id, report->adapter_id);
+  const auto jobs = home_->Jobs();
+  ASSERT_EQ(jobs->size(), 1u);
+  EXPECT_EQ(jobs->front().state, "done");
+  EXPECT_EQ(jobs->front().steps_done, 3);
+  const auto adapters = home_->Adapters();
+  ASSERT_EQ(adapters->size(), 1u);
+  EXPECT_EQ(adapters->front().state, report->gate == "accepted" ? "active" : "rejected");
+  EXPECT_EQ(adapters->front().privacy.steps, 3);
+}
+
+TEST_F(Training, WithoutPrivacyItLearnsTheRecordsAndSaysSo) {
+  MakeWithRecords(60);
+  options_now_.dp = false;
+  options_now_.steps = 12;
+  options_now_.learning_rate = 5e-3;
+  const auto report = home_->Train(options_now_, nullptr, nullptr);
+  ASSERT_TRUE(report.ok()) << report.status().message();
+  ASSERT_EQ(report->gate, "accepted");
+  EXPECT_LT(report->loss_holdout_after, report->loss_holdout_before);
+  EXPECT_EQ(report->epsilon_spent, 0);
+  const auto info = home_->Adapter(report->adapter_id);
+  ASSERT_TRUE(info.ok());
+  EXPECT_FALSE(info->dp);
+  EXPECT_EQ(info->state, "active");
+  EXPECT_EQ(info->privacy.accountant, "");
+  EXPECT_TRUE(home_->VerifyAdapter(report->adapter_id).ok());
+  EXPECT_TRUE(home_->Privacy()->releases.empty());
+
+  // Going back and forth.
+  EXPECT_EQ(home_->RollbackAdapter()->id, "none");
+  EXPECT_EQ(*home_->impl()->ActiveAdapterId(), "");
+  ASSERT_TRUE(home_->UseAdapter(report->adapter_id).ok());
+  EXPECT_EQ(home_->RemoveAdapter(report->adapter_id).code(), StatusCode::kPolicy);
+
+  // A changed file is refused.
+  const std::string weights =
+      options_.path + "/adapters/" + report->adapter_id + "/adapter_model.safetensors";
+  std::fstream file(weights, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(-1, std::ios::end);
+  file.put('\x55');
+  file.close();
+  EXPECT_EQ(home_->VerifyAdapter(report->adapter_id).code(), StatusCode::kAuth);
+
+  // A deleted record takes the adapters that saw it out of use. The first one may be held out.
+  EXPECT_EQ(*home_->DeleteRecords({}), 60);
+  EXPECT_EQ(home_->Adapter(report->adapter_id)->state, "retired");
+  EXPECT_FALSE(std::filesystem::exists(weights));
+}
+
+TEST_F(Training, AStoppedRunGoesOnWhereItStopped) {
+  MakeWithRecords(60);
+  options_now_.steps = 4;
+  std::atomic<bool> stop = false;
+  const auto stopped = home_->Train(options_now_, &stop, [&](const TrainProgress& p) {
+    if (p.step == 2) stop = true;
+  });
+  EXPECT_EQ(stopped.status().code(), StatusCode::kCancelled) << stopped.status().message();
+  ASSERT_EQ(home_->Jobs()->size(), 1u);
+  EXPECT_EQ(home_->Jobs()->front().state, "stopped");
+  EXPECT_EQ(home_->Jobs()->front().steps_done, 2);
+  EXPECT_EQ(home_->Privacy()->releases[0].steps, 2);
+
+  Reopen();
+  const auto report = home_->Train(options_now_, nullptr, nullptr);
+  ASSERT_TRUE(report.ok()) << report.status().message();
+  EXPECT_EQ(report->resumed_from_step, 2);
+  EXPECT_EQ(report->steps, 4);
+  EXPECT_EQ(home_->Jobs()->size(), 1u);
+  EXPECT_EQ(home_->Privacy()->releases[0].steps, 4);
+}
+
+TEST_F(Training, AnotherConfigurationStartsAnotherJob) {
+  MakeWithRecords(60);
+  options_now_.epsilon = 1;
+  std::atomic<bool> stop = true;
+  EXPECT_EQ(home_->Train(options_now_, &stop, nullptr).status().code(), StatusCode::kCancelled);
+  EXPECT_EQ(home_->Privacy()->epsilon_spent, 0) << "nothing was released";
+  options_now_.rank = 4;
+  const auto report = home_->Train(options_now_, nullptr, nullptr);
+  ASSERT_TRUE(report.ok()) << report.status().message();
+  EXPECT_EQ(home_->Jobs()->size(), 2u);
+  EXPECT_EQ(report->resumed_from_step, 0);
+}
+
+// F19
+TEST_F(Training, ARevocationInMidTrainingDiscardsTheRun) {
+  MakeWithRecords(60);
+  options_now_.steps = 200;
+  options_now_.epsilon = 1;
+  bool revoked = false;
+  const auto report = home_->Train(options_now_, nullptr, [&](const TrainProgress&) {
+    if (revoked) return;
+    revoked = true;
+    ASSERT_TRUE(home_->Revoke("notes", "personalization").ok());
+  });
+  EXPECT_EQ(report.status().code(), StatusCode::kPolicy) << report.status().message();
+  EXPECT_EQ(home_->Jobs()->front().state, "cancelled");
+  EXPECT_TRUE(home_->Adapters()->empty());
+  EXPECT_TRUE(std::filesystem::is_empty(options_.path + "/checkpoints"));
+  const int64_t charged = home_->Privacy()->releases[0].steps;
+  EXPECT_GE(charged, 1);
+  EXPECT_LT(charged, 200);
+}
+
+TEST_F(Training, ASpentBudgetRefusesTheNextRun) {
+  options_.epsilon_budget = 1;
+  MakeWithRecords(60);
+  ASSERT_TRUE(home_->Train(options_now_, nullptr, nullptr).ok());
+  options_now_.epsilon = 1;
+  const Status s = home_->Train(options_now_, nullptr, nullptr).status();
+  EXPECT_EQ(s.code(), StatusCode::kPolicy) << s.message();
+  EXPECT_LE(home_->Privacy()->epsilon_spent, 1);
+  EXPECT_EQ(home_->Jobs()->size(), 1u);
+}
+
+TEST_F(Training, ATimeLimitStopsWithACheckpoint) {
+  MakeWithRecords(60);
+  options_now_.steps = 5000;
+  options_now_.epsilon = 1;
+  options_now_.time_limit_s = 0.5;
+  const auto report = home_->Train(options_now_, nullptr, nullptr);
+  ASSERT_TRUE(report.ok()) << report.status().message();
+  EXPECT_EQ(report->state, "stopped");
+  EXPECT_EQ(report->adapter_id, "");
+  EXPECT_LT(report->steps, 5000);
+  EXPECT_EQ(home_->Jobs()->front().reason, "time limit");
+}
+
+}  // namespace
+}  // namespace selvedge
