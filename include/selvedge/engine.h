@@ -5,6 +5,7 @@
 // published while a generation runs is used by the next one: a generation keeps the set it started
 // with.
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -30,6 +31,7 @@ struct ModelInfo {
   int64_t context_length = 0;
   int64_t vocab_size = 0;
   int64_t file_bytes = 0;
+  int64_t bytes_read_per_token = 0;      // weight bytes that decoding one token reads
   std::map<std::string, int64_t> types;  // tensor type name -> count
 };
 
@@ -59,6 +61,9 @@ struct GenerateOptions {
   std::string adapter = "active";  // registry id, "active" (none without a home) or "none"
   std::vector<LoraFile> lora;
   std::vector<std::string> stop;  // generation ends before any of these strings
+  // Looked at before every token; true ends the generation as "cancelled" (also from a signal
+  // handler).
+  const std::atomic<bool>* cancel = nullptr;
   // Called with each piece of whole UTF-8 text as it comes; return false to stop.
   std::function<bool(std::string_view)> on_text;
 };
@@ -99,6 +104,13 @@ struct EvalResult {
   double word_top3 = 0;
 };
 
+// What a look at the home's registry found.
+struct AdapterRefresh {
+  bool changed = false;    // another adapter than before is served from now on
+  std::string adapter_id;  // what "active" means now; empty = none
+  double swap_ms = 0;      // reading, verifying and publishing it; 0 if nothing changed
+};
+
 struct EngineOptions {
   std::string model_path;  // GGUF; empty = the embedded default model
   int threads = 0;         // 0 = one per core
@@ -117,10 +129,15 @@ class Engine {
   // SHA-256 in hex of architecture, tokenizer and tensors (storage/gguf documents the exact bytes);
   // cached.
   Result<std::string> BaseDigest() const;
+  // SHA-256 in hex of the model file's bytes; cached.
+  Result<std::string> FileSha256() const;
 
   // Makes "active" mean the active adapter of `home`, which must outlive the engine. Each request
   // looks at the registry, so an adapter activated by another process is picked up without restart.
   Status AttachHome(Home* home);
+  // Does now what the next request would do first: looks at the registry and, if another adapter is
+  // active there, reads, verifies and publishes it. kUsage without a home.
+  Result<AdapterRefresh> RefreshAdapter();
 
   Result<GenerateResult> Generate(const GenerateOptions& options) const;
   // Renders messages by the model's chat template and continues as the assistant; options.prompt is

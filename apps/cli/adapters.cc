@@ -1,0 +1,155 @@
+#include <memory>
+
+#include <selvedge/adapters.h>
+
+#include "apps/cli/commands.h"
+#include "apps/cli/opening.h"
+#include "apps/cli/train_report.h"
+
+namespace selvedge::cli {
+namespace {
+
+Json Brief(const AdapterInfo& adapter) {
+  return {{"id", adapter.id},
+          {"parent", adapter.parent},
+          {"state", adapter.state},
+          {"rank", adapter.rank},
+          {"epsilon", adapter.privacy.epsilon},
+          {"delta", adapter.privacy.delta},
+          {"dp", adapter.dp},
+          {"created", adapter.created},
+          {"base_digest", adapter.base_digest},
+          {"sha256", adapter.sha256},
+          {"reason", adapter.reason}};
+}
+
+Json Full(const AdapterInfo& adapter) {
+  Json object = Brief(adapter);
+  object["alpha"] = adapter.alpha;
+  object["target_modules"] = adapter.target_modules;
+  object["privacy"] = ToJson(adapter.privacy);
+  return object;
+}
+
+Status ReportList(Context& context, const Home& home) {
+  SELVEDGE_ASSIGN_OR_RETURN(const auto adapters, home.Adapters());
+  Json list = Json::array();
+  for (const AdapterInfo& adapter : adapters) list.push_back(Brief(adapter));
+  context.out.Report({{"adapters", list}});
+  return OkStatus();
+}
+
+Status List(Context& context) {
+  SELVEDGE_ASSIGN_OR_RETURN(const Home home, OpenHome(context));
+  return ReportList(context, home);
+}
+
+Status Show(Context& context, const std::string& id) {
+  SELVEDGE_ASSIGN_OR_RETURN(const Home home, OpenHome(context));
+  SELVEDGE_ASSIGN_OR_RETURN(const AdapterInfo adapter, home.Adapter(id));
+  context.out.Report(Full(adapter));
+  return OkStatus();
+}
+
+Status Use(Context& context, const std::string& id) {
+  SELVEDGE_ASSIGN_OR_RETURN(Home home, OpenHome(context));
+  SELVEDGE_RETURN_IF_ERROR(home.UseAdapter(id));
+  return ReportList(context, home);
+}
+
+Status Rollback(Context& context) {
+  SELVEDGE_ASSIGN_OR_RETURN(Home home, OpenHome(context));
+  SELVEDGE_RETURN_IF_ERROR(home.RollbackAdapter().status());
+  return ReportList(context, home);
+}
+
+Status Remove(Context& context, const std::string& id) {
+  SELVEDGE_ASSIGN_OR_RETURN(Home home, OpenHome(context));
+  SELVEDGE_RETURN_IF_ERROR(home.RemoveAdapter(id));
+  return ReportList(context, home);
+}
+
+// One adapter, or all that may still be used. The first fault is the result.
+Status Verify(Context& context, const std::string& id) {
+  SELVEDGE_ASSIGN_OR_RETURN(const Home home, OpenHome(context));
+  std::vector<std::string> ids;
+  if (!id.empty()) {
+    ids.push_back(id);
+  } else {
+    SELVEDGE_ASSIGN_OR_RETURN(const auto adapters, home.Adapters());
+    for (const AdapterInfo& adapter : adapters) {
+      if (adapter.state == "active" || adapter.state == "available") ids.push_back(adapter.id);
+    }
+  }
+  for (const std::string& each : ids) SELVEDGE_RETURN_IF_ERROR(home.VerifyAdapter(each));
+  context.out.Report({{"ok", true}, {"verified", ids}});
+  return OkStatus();
+}
+
+Json ToJson(const InterchangeReport& report) {
+  return {{"adapter_id", report.adapter_id},
+          {"tensors", report.tensors},
+          {"matched", report.matched},
+          {"unmatched", report.unmatched},
+          {"sha256", report.sha256}};
+}
+
+struct ExportFlags {
+  std::string id;
+  std::string format = "peft";
+  std::string out;
+  bool i_understand = false;
+};
+
+Status Export(Context& context, const ExportFlags& flags) {
+  SELVEDGE_ASSIGN_OR_RETURN(const Home home, OpenHome(context));
+  ExportOptions options;
+  options.format = flags.format == "gguf" ? AdapterFormat::kGguf : AdapterFormat::kPeft;
+  options.allow_without_privacy = flags.i_understand;
+  SELVEDGE_ASSIGN_OR_RETURN(const InterchangeReport report,
+                            ExportAdapter(home, flags.id, flags.out, options));
+  context.out.Report(ToJson(report));
+  return OkStatus();
+}
+
+void AddInterchange(CommandLine* line, CLI::App* group) {
+  auto flags = std::make_shared<ExportFlags>();
+  CLI::App* app = line->Add(group, "export", "Write an adapter for other programs.",
+                            "selvedge adapters export a-1 --format gguf me.gguf",
+                            [flags](Context& context) { return Export(context, *flags); });
+  AddText(app, "id", &flags->id, "ID", "The adapter")->required();
+  AddText(app, "out", &flags->out, "OUT", "Folder (peft) or file (gguf) to make")->required();
+  AddChoice(app, "--format", &flags->format, {"peft", "gguf"},
+            "PEFT folder or llama.cpp LoRA file (default peft)");
+  app->add_flag("--i-understand", flags->i_understand,
+                "Export even what was trained without differential privacy");
+}
+
+}  // namespace
+
+void AddAdapters(CommandLine* line) {
+  auto id = std::make_shared<std::string>();
+  CLI::App* group = line->AddGroup("adapters", "The home's adapters.");
+  line->Add(group, "list", "All adapters.", "selvedge adapters list --json", List);
+  CLI::App* show = line->Add(group, "show", "One adapter with its privacy statement.",
+                             "selvedge adapters show a-1",
+                             [id](Context& context) { return Show(context, *id); });
+  CLI::App* use =
+      line->Add(group, "use", "Make an adapter the active one, or none.",
+                "selvedge adapters use none", [id](Context& context) { return Use(context, *id); });
+  line->Add(group, "rollback", "Go back to the adapter that was active before.",
+            "selvedge adapters rollback", Rollback);
+  CLI::App* remove =
+      line->Add(group, "remove", "Delete an adapter's weights.", "selvedge adapters remove a-1",
+                [id](Context& context) { return Remove(context, *id); });
+  CLI::App* verify = line->Add(group, "verify", "Check signature, digests, base and weights.",
+                               "selvedge adapters verify",
+                               [id](Context& context) { return Verify(context, *id); });
+  for (CLI::App* app : {show, use, remove}) {
+    AddText(app, "id", id.get(), "ID", "The adapter")->required();
+  }
+  AddText(verify, "id", id.get(), "ID", "The adapter (default: all that can be used)");
+  AddInterchange(line, group);
+}
+
+}  // namespace selvedge::cli

@@ -1,0 +1,191 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <memory>
+
+#include <selvedge/bench.h>
+#include <selvedge/machine.h>
+
+#include "apps/cli/commands.h"
+#include "apps/cli/opening.h"
+#include "apps/cli/scratch_home.h"
+
+extern char** environ;
+
+namespace selvedge::cli {
+namespace {
+
+struct BenchFlags {
+  ModelOptions model;
+  int64_t tokens = 0;
+  int64_t repetitions = 5;
+  int64_t records = 1000;
+};
+
+Json Spread(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const size_t n = values.size();
+  const double median = n % 2 == 1 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+  return {{"median", median}, {"min", values.front()}, {"max", values.back()}};
+}
+
+// What every measurement says about where it was made.
+Status AddCircumstances(const Engine& engine, const Context& context, const BenchFlags& flags,
+                        Json* report) {
+  const MachineInfo machine = Machine();
+  (*report)["repetitions"] = flags.repetitions;
+  (*report)["peak_rss_mb"] = PeakRssMb();
+  (*report)["bytes_read_per_token"] = engine.info().bytes_read_per_token;
+  (*report)["threads"] = context.threads > 0 ? context.threads : machine.cores;
+  (*report)["cpu"] = machine.cpu;
+  (*report)["isa"] = machine.isa;
+  SELVEDGE_ASSIGN_OR_RETURN((*report)["model_sha256"], engine.FileSha256());
+  return OkStatus();
+}
+
+using EngineBench = Result<std::vector<double>> (*)(const Engine&, const BenchOptions&);
+
+// Measures with the engine's own bench function and reports it under `field`.
+Status RunOnEngine(Context& context, const BenchFlags& flags, EngineBench bench,
+                   int64_t default_tokens, const std::string& field) {
+  BenchOptions options;
+  options.tokens = flags.tokens > 0 ? flags.tokens : default_tokens;
+  options.repetitions = flags.repetitions;
+  SELVEDGE_ASSIGN_OR_RETURN(options.lora, ParseLora(flags.model.lora));
+  SELVEDGE_ASSIGN_OR_RETURN(const Engine engine, OpenEngine(context, flags.model));
+  SELVEDGE_ASSIGN_OR_RETURN(const auto values, bench(engine, options));
+  Json report = {{field, Spread(values)}};
+  if (default_tokens > 0) report["tokens"] = options.tokens;
+  SELVEDGE_RETURN_IF_ERROR(AddCircumstances(engine, context, flags, &report));
+  context.out.Report(report);
+  return OkStatus();
+}
+
+// Runs this program with `arguments` and stdout and stderr thrown away; milliseconds it took.
+Result<double> RunSelf(const std::vector<std::string>& arguments) {
+  std::vector<char*> argv;
+  for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+  argv.push_back(nullptr);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+  const auto start = std::chrono::steady_clock::now();
+  pid_t child = 0;
+  const int error = posix_spawn(&child, "/proc/self/exe", &actions, nullptr, argv.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  if (error != 0) return IoError(std::string("bench cold-start: cannot start: ") + strerror(error));
+  int state = 0;
+  while (waitpid(child, &state, 0) < 0 && errno == EINTR) {
+  }
+  const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
+  if (!WIFEXITED(state) || WEXITSTATUS(state) != 0) {
+    return InternalError("bench cold-start: the started program failed, see its message above");
+  }
+  return took.count();
+}
+
+// From starting the program to its end after one generated token.
+Status ColdStart(Context& context, const BenchFlags& flags) {
+  std::vector<std::string> arguments = {"selvedge", "generate", "-p", "The",    "-n",
+                                        "1",        "--temp",   "0",  "--quiet"};
+  if (flags.model.lora.empty()) arguments.insert(arguments.end(), {"--adapter", "none"});
+  if (!flags.model.model.empty()) arguments.insert(arguments.end(), {"-m", flags.model.model});
+  for (const std::string& lora : flags.model.lora) {
+    arguments.insert(arguments.end(), {"--lora", lora});
+  }
+  if (context.threads > 0) {
+    arguments.insert(arguments.end(), {"-t", std::to_string(context.threads)});
+  }
+  SELVEDGE_ASSIGN_OR_RETURN(const Engine engine, OpenEngine(context, flags.model));
+  std::vector<double> values;
+  for (int64_t i = 0; i <= flags.repetitions; ++i) {
+    SELVEDGE_ASSIGN_OR_RETURN(const double ms, RunSelf(arguments));
+    if (i > 0) values.push_back(ms);
+  }
+  Json report = {{"first_token_ms", Spread(values)}};
+  SELVEDGE_RETURN_IF_ERROR(AddCircumstances(engine, context, flags, &report));
+  context.out.Report(report);
+  return OkStatus();
+}
+
+// `count` different lines of the length of a chat message; every tenth holds an address to redact.
+std::string IngestLines(int64_t count, int64_t repetition) {
+  std::string lines;
+  for (int64_t i = 0; i < count; ++i) {
+    lines += "note " + std::to_string(repetition) + "-" + std::to_string(i) +
+             ": met at the harbour, the wind turned and the boats stayed in until the evening";
+    if (i % 10 == 0) lines += ", write to person" + std::to_string(i) + "@example.org";
+    lines += "\n";
+  }
+  return lines;
+}
+
+Status Ingest(Context& context, const BenchFlags& flags) {
+  SELVEDGE_ASSIGN_OR_RETURN(const Engine engine, OpenEngine(context, flags.model));
+  SELVEDGE_ASSIGN_OR_RETURN(const auto scratch, ScratchHome::Create());
+  HomeOptions options;
+  options.path = scratch->path();
+  options.model_path = flags.model.model;
+  SELVEDGE_ASSIGN_OR_RETURN(Home home, Home::Create(options));
+  SELVEDGE_RETURN_IF_ERROR(home.Grant("bench", "personalization", 0));
+  std::vector<double> values;
+  for (int64_t i = 0; i <= flags.repetitions; ++i) {
+    const std::string lines = IngestLines(flags.records, i);
+    const auto start = std::chrono::steady_clock::now();
+    SELVEDGE_ASSIGN_OR_RETURN(const auto report,
+                              home.Ingest("bench", RecordFormat::kText, lines, ""));
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+    if (report.added != flags.records) return InternalError("bench ingest: records were refused");
+    if (i > 0) values.push_back(static_cast<double>(report.added) / took.count());
+  }
+  Json report = {{"records_per_s", Spread(values)}, {"records", flags.records}};
+  SELVEDGE_RETURN_IF_ERROR(AddCircumstances(engine, context, flags, &report));
+  context.out.Report(report);
+  return OkStatus();
+}
+
+}  // namespace
+
+void AddBench(CommandLine* line) {
+  auto flags = std::make_shared<BenchFlags>();
+  CLI::App* group = line->AddGroup("bench", "Measure one thing: median, smallest and largest.");
+  CLI::App* decode =
+      line->Add(group, "decode", "Tokens per second after an empty prompt (128 tokens).",
+                "selvedge bench decode -t 2 --json", [flags](Context& context) {
+                  return RunOnEngine(context, *flags, BenchDecode, 128, "tokens_per_s");
+                });
+  CLI::App* prefill =
+      line->Add(group, "prefill", "Prompt tokens per second (512 tokens).",
+                "selvedge bench prefill -m m.gguf", [flags](Context& context) {
+                  return RunOnEngine(context, *flags, BenchPrefill, 512, "tokens_per_s");
+                });
+  CLI::App* swap = line->Add(group, "swap", "Time to load, check and publish a LoRA adapter.",
+                             "selvedge bench swap --lora me.gguf", [flags](Context& context) {
+                               return RunOnEngine(context, *flags, BenchSwap, 0, "swap_ms");
+                             });
+  CLI::App* ingest = line->Add(group, "ingest", "Records per second into a scratch home.",
+                               "selvedge bench ingest --records 1000",
+                               [flags](Context& context) { return Ingest(context, *flags); });
+  CLI::App* cold = line->Add(group, "cold-start", "From starting the program to one token's end.",
+                             "selvedge bench cold-start -m m.gguf",
+                             [flags](Context& context) { return ColdStart(context, *flags); });
+  AddInt(ingest, "--records", &flags->records, 1, 1'000'000, "Records in a repetition (1000)");
+  for (CLI::App* app : {decode, prefill}) {
+    AddInt(app, "-n,--tokens", &flags->tokens, 1, int64_t{1} << 30, "Tokens in a repetition");
+  }
+  for (CLI::App* app : {decode, prefill, swap, cold}) {
+    AddTexts(app, "--lora", &flags->model.lora, "FILE[=SCALE]", "LoRA adapter; may be repeated");
+  }
+  for (CLI::App* app : {decode, prefill, swap, ingest, cold}) {
+    AddInt(app, "-r,--repetitions", &flags->repetitions, 1, 1000, "Repetitions (default 5)");
+    AddModelOption(app, &flags->model, "the embedded one");
+  }
+}
+
+}  // namespace selvedge::cli

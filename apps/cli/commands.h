@@ -1,0 +1,22 @@
+#pragma once
+// Every command registers itself on the command line; one file per group.
+
+#include "apps/cli/command_line.h"
+
+namespace selvedge::cli {
+
+void AddDemo(CommandLine* line);      // demo
+void AddHome(CommandLine* line);      // init, consent, record
+void AddData(CommandLine* line);      // data
+void AddTrain(CommandLine* line);     // train
+void AddJobs(CommandLine* line);      // jobs
+void AddAdapters(CommandLine* line);  // adapters
+void AddGenerate(CommandLine* line);  // generate
+void AddChat(CommandLine* line);      // chat
+void AddEval(CommandLine* line);      // eval
+void AddModel(CommandLine* line);     // model
+void AddPrivacy(CommandLine* line);   // privacy
+void AddBench(CommandLine* line);     // bench
+void AddDoctor(CommandLine* line);    // doctor
+
+}  // namespace selvedge::cli

@@ -1,0 +1,34 @@
+// The `selvedge` command; docs/cli.md describes it.
+
+#include <signal.h>
+
+#include <cstdio>
+#include <exception>
+
+#include "apps/cli/commands.h"
+
+int main(int argc, char** argv) {
+  // A reader that goes away shows as a failed write, which every command handles.
+  signal(SIGPIPE, SIG_IGN);
+  try {
+    selvedge::cli::CommandLine line;
+    selvedge::cli::AddDemo(&line);
+    selvedge::cli::AddHome(&line);
+    selvedge::cli::AddData(&line);
+    selvedge::cli::AddTrain(&line);
+    selvedge::cli::AddJobs(&line);
+    selvedge::cli::AddAdapters(&line);
+    selvedge::cli::AddGenerate(&line);
+    selvedge::cli::AddChat(&line);
+    selvedge::cli::AddEval(&line);
+    selvedge::cli::AddModel(&line);
+    selvedge::cli::AddPrivacy(&line);
+    selvedge::cli::AddBench(&line);
+    selvedge::cli::AddDoctor(&line);
+    return line.Run(argc, argv);
+  } catch (const std::exception& error) {
+    // Only a bug or exhausted memory comes here: libraries report by Status.
+    std::fprintf(stderr, "selvedge: internal error: %s\n", error.what());
+    return 1;
+  }
+}

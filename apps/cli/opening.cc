@@ -1,0 +1,108 @@
+#include "apps/cli/opening.h"
+
+#include <cstdlib>
+#include <filesystem>
+
+namespace selvedge::cli {
+namespace {
+
+// Value of an environment variable; empty counts as not set.
+std::string Environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+// Whether a command that only wants the active adapter can do without a home: nobody named one, and
+// there is none at the usual place.
+bool MayLackHome(const Context& context, const std::string& adapter, const Status& status) {
+  if (!context.home.empty() || adapter != "active") return false;
+  return status.code() == StatusCode::kNotFound || !HomePath(context).ok();
+}
+
+}  // namespace
+
+Result<std::string> HomePath(const Context& context) {
+  if (!context.home.empty()) return context.home;
+  if (const std::string home = Environment("SELVEDGE_HOME"); !home.empty()) return home;
+  const std::string data = Environment("XDG_DATA_HOME");
+  if (!data.empty() && data.front() == '/') return data + "/selvedge";
+  const std::string user = Environment("HOME");
+  if (!user.empty() && user.front() == '/') return user + "/.local/share/selvedge";
+  return UsageError("home: no place for it, set --home, SELVEDGE_HOME, XDG_DATA_HOME or HOME");
+}
+
+Result<KeySource> Key(const Context& context) {
+  KeySource key = context.key;
+  if (key.key_file.empty() && key.passphrase_file.empty()) {
+    key.key_file = Environment("SELVEDGE_KEY_FILE");
+    key.passphrase_file = Environment("SELVEDGE_PASSPHRASE_FILE");
+  }
+  if (!key.key_file.empty() && !key.passphrase_file.empty()) {
+    return UsageError("key: a key file and a passphrase file, only one of them is allowed");
+  }
+  return key;
+}
+
+Result<Home> OpenHome(const Context& context) {
+  SELVEDGE_ASSIGN_OR_RETURN(const std::string path, HomePath(context));
+  SELVEDGE_ASSIGN_OR_RETURN(const KeySource key, Key(context));
+  return Home::Open(path, key);
+}
+
+void AddModelOption(CLI::App* app, ModelOptions* options, const std::string& fallback) {
+  AddText(app, "-m,--model", &options->model, "FILE",
+          "Base model in GGUF (default: " + fallback + ")");
+}
+
+void AddAdapterOptions(CLI::App* app, ModelOptions* options) {
+  AddText(app, "--adapter", &options->adapter, "ID|none",
+          "Adapter of the home (default: the active one; none beside --lora)");
+  AddTexts(app, "--lora", &options->lora, "FILE[=SCALE]",
+           "LoRA adapter, GGUF file or PEFT folder; may be repeated");
+}
+
+Result<std::vector<LoraFile>> ParseLora(const std::vector<std::string>& values) {
+  std::vector<LoraFile> files;
+  for (const std::string& value : values) {
+    LoraFile file{value, 1};
+    const size_t equals = value.rfind('=');
+    if (equals != std::string::npos) {
+      const Result<double> scale = ParseReal(value.substr(equals + 1));
+      if (scale.ok()) file = {value.substr(0, equals), *scale};
+    }
+    if (file.path.empty())
+      return UsageError("option: --lora: no file named, FILE[=SCALE] is needed");
+    files.push_back(std::move(file));
+  }
+  return files;
+}
+
+Result<Serving> OpenServing(const Context& context, const ModelOptions& options) {
+  Serving serving;
+  SELVEDGE_ASSIGN_OR_RETURN(serving.lora, ParseLora(options.lora));
+  serving.adapter = !options.adapter.empty() ? options.adapter
+                    : serving.lora.empty()   ? "active"
+                                             : "none";
+  std::string model = options.model;
+  if (serving.adapter != "none") {
+    Result<Home> home = OpenHome(context);
+    if (!home.ok() && !MayLackHome(context, serving.adapter, home.status())) return home.status();
+    if (home.ok()) {
+      if (model.empty()) model = home->model_path();
+      serving.home = std::make_unique<Home>(std::move(home).value());
+    }
+  }
+  SELVEDGE_ASSIGN_OR_RETURN(Engine engine,
+                            Engine::Open({model, static_cast<int>(context.threads)}));
+  serving.engine = std::make_unique<Engine>(std::move(engine));
+  if (serving.home != nullptr) {
+    SELVEDGE_RETURN_IF_ERROR(serving.engine->AttachHome(serving.home.get()));
+  }
+  return serving;
+}
+
+Result<Engine> OpenEngine(const Context& context, const ModelOptions& options) {
+  return Engine::Open({options.model, static_cast<int>(context.threads)});
+}
+
+}  // namespace selvedge::cli

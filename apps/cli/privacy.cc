@@ -1,0 +1,162 @@
+#include <memory>
+
+#include <selvedge/privacy.h>
+
+#include "apps/cli/commands.h"
+#include "apps/cli/input.h"
+#include "apps/cli/opening.h"
+
+namespace selvedge::cli {
+namespace {
+
+constexpr size_t kMostTextBytes = size_t{256} << 20;
+constexpr int64_t kMostSteps = 1'000'000'000;
+
+struct CalculatorFlags {
+  MechanismEvent event;
+  std::vector<std::string> compose;
+  double delta = 0;
+  double epsilon = 0;
+  std::string accountant = "best";
+};
+
+Accountant AccountantOf(const std::string& name) {
+  return name == "pld" ? Accountant::kPld : name == "rdp" ? Accountant::kRdp : Accountant::kBest;
+}
+
+// "q,s,n": sampling rate, noise multiplier, steps.
+Result<MechanismEvent> ParseEvent(const std::string& text) {
+  const auto parts = SplitList(text, ',');
+  if (parts.size() == 3) {
+    const auto rate = ParseReal(parts[0]);
+    const auto noise = ParseReal(parts[1]);
+    const auto steps = ParseInt(parts[2]);
+    if (rate.ok() && noise.ok() && steps.ok()) return MechanismEvent{*rate, *noise, *steps};
+  }
+  return UsageError("option: --compose: '" + text +
+                    "', SAMPLING_RATE,NOISE_MULTIPLIER,STEPS are allowed");
+}
+
+Status Epsilon(Context& context, const CalculatorFlags& flags, bool has_event) {
+  std::vector<MechanismEvent> events;
+  if (has_event) events.push_back(flags.event);
+  for (const std::string& text : flags.compose) {
+    SELVEDGE_ASSIGN_OR_RETURN(const MechanismEvent event, ParseEvent(text));
+    events.push_back(event);
+  }
+  if (events.empty()) {
+    return UsageError("privacy epsilon: no mechanism, --noise-multiplier or --compose is needed");
+  }
+  SELVEDGE_ASSIGN_OR_RETURN(const double epsilon,
+                            ComputeEpsilon(events, flags.delta, AccountantOf(flags.accountant)));
+  context.out.Report(
+      {{"epsilon", epsilon}, {"delta", flags.delta}, {"accountant", flags.accountant}});
+  return OkStatus();
+}
+
+Status Noise(Context& context, const CalculatorFlags& flags) {
+  SELVEDGE_ASSIGN_OR_RETURN(
+      const double noise,
+      ComputeNoiseMultiplier(flags.epsilon, flags.delta, flags.event.sampling_rate,
+                             flags.event.steps, AccountantOf(flags.accountant)));
+  context.out.Report({{"noise_multiplier", noise},
+                      {"epsilon", flags.epsilon},
+                      {"delta", flags.delta},
+                      {"accountant", flags.accountant}});
+  return OkStatus();
+}
+
+Status Ledger(Context& context) {
+  SELVEDGE_ASSIGN_OR_RETURN(const Home home, OpenHome(context));
+  SELVEDGE_ASSIGN_OR_RETURN(const PrivacyStatus status, home.Privacy());
+  Json releases = Json::array();
+  for (const Release& release : status.releases) {
+    releases.push_back({{"job_id", release.job_id},
+                        {"adapter_id", release.adapter_id},
+                        {"sampling_rate", release.sampling_rate},
+                        {"noise_multiplier", release.noise_multiplier},
+                        {"steps", release.steps},
+                        {"epsilon", release.epsilon},
+                        {"at", release.at}});
+  }
+  context.out.Report({{"unit", status.unit},
+                      {"epsilon_budget", status.epsilon_budget},
+                      {"epsilon_spent", status.epsilon_spent},
+                      {"epsilon_left", status.epsilon_left},
+                      {"delta", status.delta},
+                      {"groups", status.groups},
+                      {"ledger_intact", status.ledger_intact},
+                      {"releases", releases}});
+  return OkStatus();
+}
+
+struct RedactFlags {
+  std::string file = "-";
+  bool spans = false;
+};
+
+Status RedactFile(Context& context, const RedactFlags& flags) {
+  SELVEDGE_ASSIGN_OR_RETURN(const std::string text, ReadInput(flags.file, kMostTextBytes));
+  if (const size_t at = FirstInvalidUtf8(text); at != std::string::npos) {
+    return FormatError("privacy redact: byte " + std::to_string(at) +
+                       ": not UTF-8, only UTF-8 text is allowed");
+  }
+  const Redaction redaction = Redact(text);
+  Json spans = Json::array();
+  for (const PiiSpan& span : redaction.spans) {
+    spans.push_back({{"start", span.start}, {"end", span.end}, {"type", span.type}});
+  }
+  if (context.out.json) {
+    Json report = {{"spans", spans}};
+    if (!flags.spans) report["text"] = redaction.text;
+    context.out.Report(report);
+  } else if (flags.spans) {
+    context.out.Report({{"spans", spans}});
+  } else {
+    context.out.Write(redaction.text);
+  }
+  return OkStatus();
+}
+
+void AddCalculators(CommandLine* line, CLI::App* group) {
+  auto flags = std::make_shared<CalculatorFlags>();
+  auto noise_given = std::make_shared<CLI::Option*>(nullptr);
+  CLI::App* epsilon = line->Add(
+      group, "epsilon", "Epsilon of repeated noisy sums.",
+      "selvedge privacy epsilon --noise-multiplier 2 --steps 100 --delta 1e-5",
+      [=](Context& context) { return Epsilon(context, *flags, (*noise_given)->count() > 0); });
+  *noise_given = AddReal(epsilon, "--noise-multiplier", &flags->event.noise_multiplier, 1e-6, 1e9,
+                         "Standard deviation of the noise over the clip norm");
+  AddTexts(epsilon, "--compose", &flags->compose, "Q,S,N",
+           "Further sampling rate, noise multiplier and steps; may be repeated");
+  CLI::App* noise = line->Add(group, "noise", "Smallest noise multiplier for an epsilon.",
+                              "selvedge privacy noise --epsilon 8 --steps 100 --delta 1e-5",
+                              [flags](Context& context) { return Noise(context, *flags); });
+  AddReal(noise, "--epsilon", &flags->epsilon, 1e-6, 1e6, "Epsilon to keep below")->required();
+  for (CLI::App* app : {epsilon, noise}) {
+    AddReal(app, "--sampling-rate", &flags->event.sampling_rate, 0, 1,
+            "Share of the groups in a step (default 1: all of them)");
+    AddInt(app, "--steps", &flags->event.steps, 1, kMostSteps, "Steps (default 1)");
+    AddReal(app, "--delta", &flags->delta, 1e-300, 0.999999, "Delta of the claim")->required();
+    AddChoice(app, "--accountant", &flags->accountant, {"best", "pld", "rdp"},
+              "Which bound (default best: the smallest valid one)");
+  }
+}
+
+}  // namespace
+
+void AddPrivacy(CommandLine* line) {
+  CLI::App* group = line->AddGroup("privacy", "The ledger, calculators and redaction.");
+  line->Add(group, "status", "What was spent of the budget, and by which releases.",
+            "selvedge privacy status --json", Ledger);
+  AddCalculators(line, group);
+  auto flags = std::make_shared<RedactFlags>();
+  CLI::App* redact = line->Add(group, "redact", "Show what redaction at ingest does to a text.",
+                               "selvedge privacy redact --spans letter.txt",
+                               [flags](Context& context) { return RedactFile(context, *flags); });
+  AddText(redact, "file", &flags->file, "FILE", "The text; - or nothing is stdin");
+  redact->add_flag("--spans", flags->spans,
+                   "Print where what was found: UTF-8 byte offsets, half open");
+}
+
+}  // namespace selvedge::cli

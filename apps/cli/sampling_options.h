@@ -1,0 +1,33 @@
+#pragma once
+// The sampling flags that `generate` and `chat` share, spelt as llama.cpp users know them.
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <selvedge/engine.h>
+#include <selvedge/status.h>
+
+namespace selvedge::cli {
+
+struct GenerationFlags {
+  int64_t n_predict = 128;
+  int64_t n_ctx = 0;
+  double temperature = 0.8;
+  int64_t top_k = 40;
+  double top_p = 0.95;
+  double min_p = 0.05;
+  double repeat_penalty = 1.0;
+  int64_t repeat_last_n = 64;
+  uint64_t seed = 0;
+  bool ignore_eos = false;
+  std::vector<std::string> stop;
+};
+
+void AddGenerationFlags(CLI::App* app, GenerationFlags* flags);
+
+// Options with everything but the prompt, the adapters and the callback.
+GenerateOptions ToGenerateOptions(const GenerationFlags& flags);
+
+}  // namespace selvedge::cli

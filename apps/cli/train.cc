@@ -1,0 +1,103 @@
+#include <algorithm>
+#include <memory>
+
+#include "apps/cli/commands.h"
+#include "apps/cli/opening.h"
+#include "apps/cli/train_report.h"
+
+namespace selvedge::cli {
+namespace {
+
+struct TrainFlags {
+  TrainOptions options;
+  std::string when;
+  std::string dp = "on";
+  std::string target_modules;
+  int64_t rank = 8;
+};
+
+Result<std::vector<Condition>> ParseConditions(const std::string& list) {
+  const Condition all[] = {Condition::kCharging, Condition::kIdle, Condition::kCool,
+                           Condition::kUnmetered};
+  std::vector<Condition> conditions;
+  for (const std::string& name : SplitList(list, ',')) {
+    const auto* found = std::find_if(std::begin(all), std::end(all), [&](Condition condition) {
+      return name == ConditionName(condition);
+    });
+    if (found == std::end(all)) {
+      return UsageError("option: --when: '" + name +
+                        "', charging, idle, cool, unmetered are allowed");
+    }
+    conditions.push_back(*found);
+  }
+  return conditions;
+}
+
+Status Train(Context& context, const TrainFlags& flags) {
+  TrainOptions options = flags.options;
+  options.dp = flags.dp == "on";
+  options.rank = static_cast<int>(flags.rank);
+  options.threads = static_cast<int>(context.threads);
+  if (!flags.target_modules.empty()) options.target_modules = SplitList(flags.target_modules, ',');
+  if (!flags.when.empty()) {
+    SELVEDGE_ASSIGN_OR_RETURN(options.when, ParseConditions(flags.when));
+  }
+  SELVEDGE_ASSIGN_OR_RETURN(Home home, OpenHome(context));
+  SELVEDGE_ASSIGN_OR_RETURN(const TrainReport report,
+                            RunTraining(home, options, context.out.quiet));
+  context.out.Report(ToJson(report));
+  return OkStatus();
+}
+
+void AddPrivacyFlags(CLI::App* app, TrainFlags* flags) {
+  TrainOptions* options = &flags->options;
+  AddChoice(app, "--dp", &flags->dp, {"on", "off"}, "Differential privacy (default on)");
+  AddReal(app, "--epsilon", &options->epsilon, 1e-6, 1e6,
+          "What this run may spend (default: all that is left)");
+  AddReal(app, "--noise-multiplier", &options->noise_multiplier, 1e-6, 1e9,
+          "Noise over clip norm (default: solved from epsilon and steps)");
+  AddReal(app, "--clip-norm", &options->clip_norm, 1e-9, 1e9,
+          "Largest gradient norm of a group (default 1)");
+}
+
+void AddAdapterFlags(CLI::App* app, TrainFlags* flags) {
+  AddInt(app, "--rank", &flags->rank, 1, 4096, "LoRA rank (default 8)");
+  AddReal(app, "--alpha", &flags->options.alpha, 1e-6, 1e6, "LoRA alpha (default 16)");
+  AddText(app, "--target-modules", &flags->target_modules, "LIST",
+          "all-linear or some of q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj");
+  AddReal(app, "--learning-rate", &flags->options.learning_rate, 1e-9, 10,
+          "Learning rate (default: the optimizer's)");
+}
+
+void AddScheduleFlags(CLI::App* app, TrainFlags* flags) {
+  TrainOptions* options = &flags->options;
+  constexpr int64_t kMost = 1'000'000;
+  AddInt(app, "--steps", &options->steps, 1, kMost, "Steps (default: from the amount of data)");
+  AddInt(app, "--batch-size", &options->batch_size, 1, int64_t{1} << 30,
+         "Expected groups per step, drawn at random (default: all of them)");
+  AddInt(app, "--seq-len", &options->seq_len, 2, int64_t{1} << 20,
+         "Tokens kept of a record (default: the context)");
+  AddInt(app, "--memory-limit", &options->memory_limit_mb, 1, int64_t{1} << 30,
+         "Memory limit in MiB");
+  AddReal(app, "--time-limit", &options->time_limit_s, 1e-3, 1e9,
+          "Stop with a checkpoint after this many seconds");
+  AddSeed(app, "-s,--seed", &options->seed, "Seed of order and initialisation, never of the noise");
+}
+
+}  // namespace
+
+void AddTrain(CommandLine* line) {
+  auto flags = std::make_shared<TrainFlags>();
+  CLI::App* app = line->Add(
+      nullptr, "train", "Train an adapter on the stored records; resumes a job that was stopped.",
+      "selvedge train --now --epsilon 4 --steps 40",
+      [flags](Context& context) { return Train(context, *flags); });
+  CLI::Option* when = AddText(app, "--when", &flags->when, "LIST",
+                              "Conditions that must hold (default charging,idle,cool)");
+  app->add_flag("--now", flags->options.now, "Start whatever the conditions")->excludes(when);
+  AddPrivacyFlags(app, flags.get());
+  AddAdapterFlags(app, flags.get());
+  AddScheduleFlags(app, flags.get());
+}
+
+}  // namespace selvedge::cli

@@ -1,0 +1,49 @@
+#include "apps/cli/train_report.h"
+
+#include "apps/cli/signals.h"
+
+namespace selvedge::cli {
+
+Json ToJson(const PrivacyStatement& statement) {
+  return {{"unit", statement.unit},
+          {"epsilon", statement.epsilon},
+          {"delta", statement.delta},
+          {"accountant", statement.accountant},
+          {"sampling", statement.sampling},
+          {"sampling_rate", statement.sampling_rate},
+          {"noise_multiplier", statement.noise_multiplier},
+          {"steps", statement.steps},
+          {"neighbouring", statement.neighbouring}};
+}
+
+Json ToJson(const TrainReport& report) {
+  return {{"job_id", report.job_id},
+          {"state", report.state},
+          {"steps", report.steps},
+          {"label_tokens", report.label_tokens},
+          {"label_tokens_per_s", report.label_tokens_per_s},
+          {"epsilon_spent", report.epsilon_spent},
+          {"epsilon_left", report.epsilon_left},
+          {"delta", report.delta},
+          {"loss_train", report.loss_train},
+          {"loss_holdout_before", report.loss_holdout_before},
+          {"loss_holdout_after", report.loss_holdout_after},
+          {"gate", report.gate},
+          {"adapter_id", report.adapter_id},
+          {"peak_rss_mb", report.peak_rss_mb},
+          {"resumed_from_step", report.resumed_from_step},
+          {"privacy", ToJson(report.privacy)}};
+}
+
+Result<TrainReport> RunTraining(Home& home, const TrainOptions& options, bool quiet) {
+  CatchStopSignals();
+  Progress bar("train", quiet);
+  return home.Train(options, StopFlag(), [&bar](const TrainProgress& progress) {
+    bar.Update(progress.step, progress.steps,
+               "loss " + NumberText(progress.loss) + ", " +
+                   NumberText(progress.label_tokens_per_s) + " tokens/s, epsilon " +
+                   NumberText(progress.epsilon_spent));
+  });
+}
+
+}  // namespace selvedge::cli

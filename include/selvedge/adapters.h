@@ -1,0 +1,37 @@
+#pragma once
+// Adapters to and from other programs.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <selvedge/home.h>
+#include <selvedge/status.h>
+
+namespace selvedge {
+
+enum class AdapterFormat {
+  kPeft,  // a folder with adapter_config.json and adapter_model.safetensors
+  kGguf,  // llama.cpp's LoRA file
+};
+
+struct ExportOptions {
+  AdapterFormat format = AdapterFormat::kPeft;
+  bool allow_without_privacy = false;  // export an adapter that was trained with dp off
+};
+
+struct InterchangeReport {
+  std::string adapter_id;
+  int64_t tensors = 0;                 // LoRA matrices in the file: two for each weight
+  int64_t matched = 0;                 // of them with a weight of the home's base model
+  std::vector<std::string> unmatched;  // names of the others
+  std::string sha256;                  // of the weights' file
+};
+
+// Verifies an adapter of the home and writes it to `out`. kNotFound for an unknown id, kPolicy for
+// one without privacy, rejected or retired, kUsage if `out` is there already, kIo, kNoSpace, and
+// what verification gives.
+Result<InterchangeReport> ExportAdapter(const Home& home, const std::string& id,
+                                        const std::string& out, const ExportOptions& options);
+
+}  // namespace selvedge

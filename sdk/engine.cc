@@ -1,0 +1,118 @@
+#include <selvedge/engine.h>
+
+#include <utility>
+
+#include "core/digest.h"
+#include "core/dtype.h"
+#include "inference/session/session.h"
+#include "sdk/base_model.h"
+#include "sdk/engine_impl.h"
+
+namespace selvedge {
+namespace {
+
+int64_t TensorBytes(const gguf::File& file) {
+  int64_t bytes = 0;
+  for (const gguf::TensorInfo& tensor : file.tensors()) {
+    bytes += static_cast<int64_t>(tensor.data.size());
+  }
+  return bytes;
+}
+
+// Decoding reads every weight once, except that of the embedding it needs one row, and all of it
+// again only where it is the output matrix too.
+int64_t BytesReadPerToken(const inference::Model& model) {
+  const kernels::WeightView& embedding = model.token_embedding();
+  const int64_t all = TensorBytes(model.file());
+  const auto row = static_cast<int64_t>(embedding.row_bytes);
+  if (model.output().data == embedding.data) return all + row;
+  return all - static_cast<int64_t>(embedding.rows) * row + row;
+}
+
+}  // namespace
+
+Result<Engine> Engine::Open(const EngineOptions& options) {
+  if (options.threads < 0 || options.threads > 1024) {
+    return UsageError("engine: threads: " + std::to_string(options.threads) +
+                      ", 0 to 1024 are allowed");
+  }
+  SELVEDGE_ASSIGN_OR_RETURN(BaseModel base, LoadBaseModel(options.model_path));
+  return Engine(
+      std::make_unique<Impl>(options.model_path.empty() ? "embedded:default" : options.model_path,
+                             std::move(base.model), std::move(base.tokenizer), options.threads));
+}
+
+Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Engine::Engine(Engine&&) noexcept = default;
+Engine& Engine::operator=(Engine&&) noexcept = default;
+Engine::~Engine() = default;
+
+adapters::BaseShape Engine::Impl::base_shape() const {
+  const inference::ModelConfig& config = model->config();
+  return {config.architecture, config.n_layers, config.n_heads, config.n_kv_heads, config.head_dim};
+}
+
+const std::string& Engine::Impl::BaseDigest() {
+  const std::lock_guard<std::mutex> lock(digest_mutex_);
+  if (base_digest_.empty()) base_digest_ = core::Hex(gguf::BaseDigest(file()));
+  return base_digest_;
+}
+
+const std::string& Engine::Impl::FileSha256() {
+  const std::lock_guard<std::mutex> lock(digest_mutex_);
+  if (file_sha256_.empty()) file_sha256_ = core::Hex(core::Sha256Of(file().bytes().bytes()));
+  return file_sha256_;
+}
+
+ModelInfo Engine::info() const {
+  const gguf::File& file = impl_->file();
+  const inference::ModelConfig& config = impl_->model->config();
+  ModelInfo info;
+  info.path = impl_->path;
+  info.arch = config.architecture;
+  if (const auto name = file.GetString("general.name"); name.ok()) info.name = *name;
+  for (const gguf::TensorInfo& tensor : file.tensors()) {
+    info.parameters += static_cast<int64_t>(tensor.values());
+    ++info.types[core::FindDType(tensor.type)->name];
+  }
+  info.tensors = static_cast<int64_t>(file.tensors().size());
+  info.layers = config.n_layers;
+  info.embedding_length = config.n_embd;
+  info.context_length = config.n_ctx;
+  info.vocab_size = config.n_vocab;
+  info.file_bytes = static_cast<int64_t>(file.bytes().bytes().size());
+  info.bytes_read_per_token = BytesReadPerToken(*impl_->model);
+  return info;
+}
+
+Result<std::string> Engine::BaseDigest() const { return impl_->BaseDigest(); }
+Result<std::string> Engine::FileSha256() const { return impl_->FileSha256(); }
+
+Result<std::vector<int32_t>> Engine::Tokenize(std::string_view text, bool add_bos,
+                                              bool parse_special) const {
+  return impl_->tokenizer->Encode(text, add_bos, parse_special);
+}
+
+Result<std::string> Engine::Detokenize(const std::vector<int32_t>& ids) const {
+  const int32_t size = impl_->tokenizer->vocab_size();
+  for (const int32_t id : ids) {
+    if (id < 0 || id >= size) {
+      return UsageError("detokenize: token id " + std::to_string(id) + ", 0 to " +
+                        std::to_string(size - 1) + " are allowed");
+    }
+  }
+  return impl_->tokenizer->Decode(ids);
+}
+
+Result<std::vector<float>> Engine::Logits(const std::vector<int32_t>& ids,
+                                          const std::vector<LoraFile>& lora, bool all) const {
+  if (ids.empty()) return UsageError("logits: no token ids, at least one is needed");
+  SELVEDGE_ASSIGN_OR_RETURN(auto set, impl_->Adapters("none", lora));
+  SELVEDGE_ASSIGN_OR_RETURN(auto session,
+                            inference::Session::Create(impl_->model, set, impl_->pool, 0));
+  std::vector<float> logits;
+  SELVEDGE_RETURN_IF_ERROR(session->Append(ids, all, &logits));
+  return logits;
+}
+
+}  // namespace selvedge

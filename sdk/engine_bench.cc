@@ -1,0 +1,106 @@
+#include <selvedge/bench.h>
+
+#include <chrono>
+#include <functional>
+#include <utility>
+
+#include "inference/session/sampler.h"
+#include "inference/session/session.h"
+#include "sdk/engine_impl.h"
+
+namespace selvedge {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double SecondsSince(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+Status Check(const BenchOptions& options, int64_t most_tokens) {
+  if (options.tokens < 1 || options.tokens > most_tokens) {
+    return UsageError("bench: tokens " + std::to_string(options.tokens) + ", 1 to " +
+                      std::to_string(most_tokens) + " are allowed");
+  }
+  if (options.repetitions < 1 || options.repetitions > 10000) {
+    return UsageError("bench: repetitions " + std::to_string(options.repetitions) +
+                      ", 1 to 10000 are allowed");
+  }
+  return OkStatus();
+}
+
+// Runs `measure` once without counting it, then `repetitions` times.
+Result<std::vector<double>> Repeat(int64_t repetitions,
+                                   const std::function<Result<double>()>& measure) {
+  SELVEDGE_RETURN_IF_ERROR(measure().status());
+  std::vector<double> values;
+  for (int64_t i = 0; i < repetitions; ++i) {
+    SELVEDGE_ASSIGN_OR_RETURN(const double value, measure());
+    values.push_back(value);
+  }
+  return values;
+}
+
+int32_t FirstToken(const inference::Tokenizer& tokenizer) {
+  return tokenizer.bos() >= 0 ? tokenizer.bos() : 0;
+}
+
+}  // namespace
+
+Result<std::vector<double>> BenchDecode(const Engine& engine, const BenchOptions& options) {
+  Engine::Impl& impl = *engine.impl();
+  SELVEDGE_RETURN_IF_ERROR(Check(options, impl.model->config().n_ctx - 1));
+  SELVEDGE_ASSIGN_OR_RETURN(const auto set, impl.Adapters(options.adapter, options.lora));
+  SamplingOptions greedy;
+  greedy.temperature = 0;
+  SELVEDGE_ASSIGN_OR_RETURN(auto sampler, inference::Sampler::Create(greedy));
+  return Repeat(options.repetitions, [&]() -> Result<double> {
+    SELVEDGE_ASSIGN_OR_RETURN(auto session,
+                              inference::Session::Create(impl.model, set, impl.pool, 0));
+    std::vector<int32_t> history = {FirstToken(*impl.tokenizer)};
+    std::vector<float> logits;
+    SELVEDGE_RETURN_IF_ERROR(session->Append(history, false, &logits));
+    const auto start = Clock::now();
+    for (int64_t i = 0; i < options.tokens; ++i) {
+      SELVEDGE_ASSIGN_OR_RETURN(const int32_t id, sampler.Next(logits, history));
+      history.push_back(id);
+      SELVEDGE_RETURN_IF_ERROR(session->Append({&history.back(), 1}, false, &logits));
+    }
+    return static_cast<double>(options.tokens) / SecondsSince(start);
+  });
+}
+
+Result<std::vector<double>> BenchPrefill(const Engine& engine, const BenchOptions& options) {
+  Engine::Impl& impl = *engine.impl();
+  SELVEDGE_RETURN_IF_ERROR(Check(options, impl.model->config().n_ctx));
+  SELVEDGE_ASSIGN_OR_RETURN(const auto set, impl.Adapters(options.adapter, options.lora));
+  // Which tokens they are does not change the work; a fixed stride visits the whole vocabulary.
+  std::vector<int32_t> ids = {FirstToken(*impl.tokenizer)};
+  const int64_t vocab = impl.model->config().n_vocab;
+  for (int64_t i = 1; i < options.tokens; ++i) {
+    ids.push_back(static_cast<int32_t>(i * 7919 % vocab));
+  }
+  return Repeat(options.repetitions, [&]() -> Result<double> {
+    SELVEDGE_ASSIGN_OR_RETURN(auto session,
+                              inference::Session::Create(impl.model, set, impl.pool, 0));
+    std::vector<float> logits;
+    const auto start = Clock::now();
+    SELVEDGE_RETURN_IF_ERROR(session->Append(ids, false, &logits));
+    return static_cast<double>(options.tokens) / SecondsSince(start);
+  });
+}
+
+Result<std::vector<double>> BenchSwap(const Engine& engine, const BenchOptions& options) {
+  Engine::Impl& impl = *engine.impl();
+  if (options.lora.empty()) return UsageError("bench swap: no LoRA file, at least one is needed");
+  SELVEDGE_RETURN_IF_ERROR(Check(options, options.tokens));
+  std::shared_ptr<const inference::AdapterSet> published;
+  return Repeat(options.repetitions, [&]() -> Result<double> {
+    const auto start = Clock::now();
+    SELVEDGE_ASSIGN_OR_RETURN(auto set, impl.Adapters("none", options.lora));
+    published.swap(set);
+    return SecondsSince(start) * 1000;
+  });
+}
+
+}  // namespace selvedge

@@ -1,0 +1,68 @@
+#pragma once
+// What an Engine holds. The model, the tokenizer and published adapter sets are immutable; only the
+// served adapter and the cached digests change, under their mutexes.
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include <selvedge/engine.h>
+#include <selvedge/home.h>
+
+#include "adapters/lora.h"
+#include "adapters/store.h"
+#include "core/thread_pool.h"
+#include "inference/model/model.h"
+#include "inference/session/adapter_set.h"
+#include "inference/tokenizer/tokenizer.h"
+#include "storage/gguf/gguf_file.h"
+
+namespace selvedge {
+
+struct Engine::Impl {
+  Impl(std::string model_path, std::shared_ptr<const inference::Model> loaded,
+       std::unique_ptr<inference::Tokenizer> vocabulary, int threads)
+      : path(std::move(model_path)),
+        model(std::move(loaded)),
+        tokenizer(std::move(vocabulary)),
+        pool(threads) {}
+
+  const gguf::File& file() const { return model->file(); }
+  adapters::BaseShape base_shape() const;
+  const std::string& BaseDigest();
+  const std::string& FileSha256();
+
+  // The set that a request with these options applies. kUsage, kNotFound, kPolicy, and what
+  // reading and checking an adapter can give.
+  Result<std::shared_ptr<const inference::AdapterSet>> Adapters(const std::string& adapter,
+                                                                const std::vector<LoraFile>& lora);
+  Result<AdapterRefresh> Refresh();
+
+  const std::string path;  // as given, or "embedded:default"
+  const std::shared_ptr<const inference::Model> model;
+  const std::unique_ptr<inference::Tokenizer> tokenizer;
+  core::ThreadPool pool;
+
+ private:
+  using Set = std::shared_ptr<const inference::AdapterSet>;
+
+  std::mutex digest_mutex_;
+  std::string base_digest_;
+  std::string file_sha256_;
+
+ public:
+  // The home's active adapter as served now; `generation` is the registry's counter it belongs to.
+  struct Served {
+    bool known = false;
+    int64_t generation = 0;
+    std::string id;
+    std::shared_ptr<const adapters::LoraAdapter> adapter;
+    Set set;  // the adapter alone at scale 1; empty set without one
+  };
+  Home* home = nullptr;
+  std::mutex served_mutex;
+  Served served;
+};
+
+}  // namespace selvedge

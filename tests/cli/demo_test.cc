@@ -1,0 +1,54 @@
+#include <signal.h>
+
+#include <filesystem>
+
+#include "tests/cli/command.h"
+
+namespace selvedge::cli_test {
+namespace {
+
+size_t EntriesOf(const Sandbox& sandbox) {
+  return static_cast<size_t>(std::distance(std::filesystem::directory_iterator(sandbox.path("")),
+                                           std::filesystem::directory_iterator()));
+}
+
+TEST(Demo, RunsTheWholeLoopAndLeavesNothingBehind) {
+  const Sandbox sandbox;
+  const Finished finished = sandbox.Run({"demo", "--json"});
+  ASSERT_EQ(finished.exit_code, 0) << finished.err;
+  const auto report = finished.Json();
+  for (const char* field :
+       {"records", "redactions", "epsilon", "delta", "steps", "loss_before", "loss_after",
+        "ppl_before", "ppl_after", "adapter_id", "swap_ms", "seconds"}) {
+    EXPECT_TRUE(report.contains(field)) << field;
+  }
+  EXPECT_GT(report["records"], 600);
+  EXPECT_GE(report["redactions"], 40);
+  EXPECT_LE(report["epsilon"], 8);
+  EXPECT_LE(report["delta"], 1e-5);
+  EXPECT_LT(report["ppl_after"], report["ppl_before"]);
+  EXPECT_GT(report["swap_ms"], 0);
+  EXPECT_NE(report["text_before"], report["text_after"]);
+  EXPECT_EQ(EntriesOf(sandbox), 0u);
+}
+
+TEST(Demo, RemovesItsHomeWhenStopped) {
+  const Sandbox sandbox;
+  Running running(sandbox, {"demo", "--quiet"});
+  while (EntriesOf(sandbox) == 0) {
+  }
+  running.Signal(SIGINT);
+  EXPECT_EQ(running.Wait(), 130);
+  EXPECT_EQ(EntriesOf(sandbox), 0u);
+}
+
+TEST(Demo, RefusesToUseAHomeThatIsThere) {
+  Sandbox sandbox;
+  sandbox.environment["SELVEDGE_HOME"] = sandbox.path("home");
+  ASSERT_EQ(sandbox.Run({"init"}).exit_code, 0);
+  EXPECT_NE(sandbox.Run({"demo", "--home", sandbox.path("home")}).exit_code, 0);
+  EXPECT_EQ(sandbox.Run({"data", "stats", "--json"}).Json()["records"], 0);
+}
+
+}  // namespace
+}  // namespace selvedge::cli_test

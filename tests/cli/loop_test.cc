@@ -1,0 +1,195 @@
+// The whole loop through the command: records, training, adapters, generation, revocation. One
+// home serves all tests, in order; training it takes a few seconds.
+
+#include <signal.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "tests/cli/command.h"
+
+namespace selvedge::cli_test {
+namespace {
+
+// Sixty different lines of one voice.
+std::string Lines() {
+  const char* who[] = {"joan", "petra", "dickie", "winifred"};
+  const char* what[] = {"the harbour is grey", "tis blowing from the north", "the bees are out",
+                        "i mended the old net", "the tide was high"};
+  const char* end[] = {"mind you it will pass", "so i stayed in", "& i walked to the light"};
+  std::string lines;
+  for (const char* name : who) {
+    for (const char* first : what) {
+      for (const char* last : end) {
+        lines += std::string("well now ") + name + ", " + first + " .. " + last +
+                 " .. fair tides, amos\n";
+      }
+    }
+  }
+  return lines;
+}
+
+class Loop : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    sandbox = new Sandbox;
+    sandbox->environment["SELVEDGE_HOME"] = sandbox->path("home");
+    ASSERT_EQ(Run({"init", "--epsilon", "1000"}).exit_code, 0);
+    ASSERT_EQ(Run({"consent", "grant", "--source", "notes"}).exit_code, 0);
+    ASSERT_EQ(Run({"record", "--source", "notes", "-"}, Lines()).exit_code, 0);
+  }
+  static void TearDownTestSuite() {
+    delete sandbox;
+    sandbox = nullptr;
+  }
+
+  static Finished Run(const std::vector<std::string>& arguments, const std::string& input = "") {
+    return sandbox->Run(arguments, input);
+  }
+  static nlohmann::json Adapters() {
+    return Run({"adapters", "list", "--json"}).Json()["adapters"];
+  }
+  static std::string StateOf(const std::string& id) {
+    return Run({"adapters", "show", id, "--json"}).Json()["state"];
+  }
+  static nlohmann::json Continue(const std::vector<std::string>& more = {}) {
+    std::vector<std::string> arguments = {"generate", "-p", "well now joan,", "-n", "24",
+                                          "--temp",   "0",  "--json"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return Run(arguments).Json();
+  }
+  static nlohmann::json Train(const std::string& steps, const std::string& epsilon) {
+    const Finished finished = Run({"train", "--now", "--steps", steps, "--epsilon", epsilon,
+                                   "--rank", "4", "--json", "--quiet"});
+    EXPECT_EQ(finished.exit_code, 0) << finished.err;
+    return finished.Json();
+  }
+
+  static Sandbox* sandbox;
+  static std::string first;  // adapter ids
+  static std::string second;
+};
+
+Sandbox* Loop::sandbox = nullptr;
+std::string Loop::first;
+std::string Loop::second;
+
+TEST_F(Loop, A_TrainingReportsEverythingAndActivates) {
+  const auto report = Train("12", "200");
+  for (const char* field :
+       {"job_id", "state", "steps", "label_tokens", "label_tokens_per_s", "epsilon_spent",
+        "epsilon_left", "delta", "loss_train", "loss_holdout_before", "loss_holdout_after", "gate",
+        "adapter_id", "peak_rss_mb", "resumed_from_step"}) {
+    EXPECT_TRUE(report.contains(field)) << field;
+  }
+  EXPECT_EQ(report["state"], "done");
+  ASSERT_EQ(report["gate"], "accepted") << report;
+  EXPECT_LT(report["loss_holdout_after"], report["loss_holdout_before"]);
+  EXPECT_GT(report["epsilon_spent"], 0);
+  EXPECT_LE(report["epsilon_spent"], 200);
+  first = report["adapter_id"];
+  EXPECT_EQ(StateOf(first), "active");
+  const auto jobs = Run({"jobs", "list", "--json"}).Json()["jobs"];
+  ASSERT_EQ(jobs.size(), 1u);
+  EXPECT_EQ(jobs[0]["state"], "done");
+  EXPECT_EQ(jobs[0]["adapter_id"], first);
+}
+
+TEST_F(Loop, B_TheLedgerHoldsTheRelease) {
+  const auto status = Run({"privacy", "status", "--json"}).Json();
+  ASSERT_EQ(status["releases"].size(), 1u);
+  EXPECT_EQ(status["releases"][0]["adapter_id"], first);
+  EXPECT_EQ(status["releases"][0]["steps"], 12);
+  EXPECT_EQ(status["ledger_intact"], true);
+}
+
+TEST_F(Loop, C_GenerationUsesTheActiveAdapter) {
+  const auto with = Continue();
+  const auto without = Continue({"--adapter", "none"});
+  EXPECT_EQ(with["adapter_ids"], nlohmann::json::array({first}));
+  EXPECT_TRUE(without["adapter_ids"].empty());
+  EXPECT_NE(with["text"], without["text"]);
+  EXPECT_EQ(Continue({"--adapter", first})["text"], with["text"]);
+}
+
+TEST_F(Loop, D_AdaptersVerifyAndExport) {
+  EXPECT_EQ(Run({"adapters", "verify", "--json"}).Json()["verified"],
+            nlohmann::json::array({first}));
+  const auto with = Continue();
+  for (const std::string format : {"peft", "gguf"}) {
+    const std::string out = sandbox->path("exported." + format);
+    const auto report =
+        Run({"adapters", "export", first, out, "--format", format, "--json"}).Json();
+    EXPECT_EQ(report["matched"], report["tensors"]);
+    EXPECT_TRUE(report["unmatched"].empty());
+    EXPECT_EQ(Continue({"--lora", out})["text"], with["text"]) << format;
+    EXPECT_NE(Continue({"--lora", out + "=0"})["text"], with["text"]) << format;
+    EXPECT_TRUE(FailsWith(Run({"adapters", "export", first, out}), 2));
+  }
+  const auto swap = Run({"bench", "swap", "--lora", sandbox->path("exported.gguf"), "--json"});
+  EXPECT_GT(swap.Json()["swap_ms"]["median"], 0);
+}
+
+TEST_F(Loop, E_UseAndRollbackSwitch) {
+  EXPECT_EQ(Run({"adapters", "use", "none"}).exit_code, 0);
+  EXPECT_EQ(StateOf(first), "available");
+  EXPECT_TRUE(Continue()["adapter_ids"].empty());
+  EXPECT_EQ(Run({"adapters", "rollback"}).exit_code, 0);
+  EXPECT_EQ(StateOf(first), "active");
+}
+
+TEST_F(Loop, F_ARunningChatPicksUpAnActivation) {
+  ASSERT_EQ(Run({"adapters", "use", "none"}).exit_code, 0);
+  Running chat(*sandbox, {"chat", "--json", "--quiet", "--temp", "0", "-n", "8"});
+  chat.Send("hello\n");
+  EXPECT_TRUE(nlohmann::json::parse(chat.ReadLine())["adapter_ids"].empty());
+  ASSERT_EQ(Run({"adapters", "use", first}).exit_code, 0);
+  chat.Send("hello\n");
+  EXPECT_EQ(nlohmann::json::parse(chat.ReadLine())["adapter_ids"], nlohmann::json::array({first}));
+  chat.CloseInput();
+  EXPECT_EQ(chat.Wait(), 0);
+}
+
+TEST_F(Loop, G_ASignalStopsTrainingAndItGoesOnLater) {
+  const double spent = Run({"privacy", "status", "--json"}).Json()["epsilon_spent"];
+  const std::vector<std::string> train = {"train",     "--now", "--steps", "60",
+                                          "--epsilon", "300",   "--json"};
+  Running running(*sandbox, train);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  double now = spent;
+  while (now <= spent && std::chrono::steady_clock::now() < end) {
+    now = Run({"privacy", "status", "--json"}).Json()["epsilon_spent"];
+  }
+  ASSERT_GT(now, spent) << "training never charged a step";
+  running.Signal(SIGTERM);
+  EXPECT_EQ(running.Wait(), 143);
+  const auto stopped = Run({"jobs", "list", "--json"}).Json()["jobs"];
+  const auto job = std::find_if(stopped.begin(), stopped.end(),
+                                [](const auto& each) { return each["state"] == "stopped"; });
+  ASSERT_NE(job, stopped.end()) << stopped;
+  std::vector<std::string> quiet = train;
+  quiet.push_back("--quiet");
+  const auto report = Run(quiet).Json();
+  EXPECT_EQ(report["job_id"], (*job)["id"]);
+  EXPECT_GT(report["resumed_from_step"], 0);
+  EXPECT_EQ(report["steps"], 60);
+  second = report["adapter_id"];
+}
+
+TEST_F(Loop, H_ABudgetThatIsSpentRefuses) {  // F12
+  EXPECT_TRUE(
+      FailsWith(Run({"train", "--now", "--steps", "5", "--epsilon", "5000", "--quiet"}), 6));
+}
+
+TEST_F(Loop, I_RevocationRetiresWhatLearnedFromTheSource) {
+  ASSERT_EQ(Run({"consent", "revoke", "--source", "notes"}).exit_code, 0);
+  for (const auto& adapter : Adapters()) {
+    EXPECT_TRUE(adapter["state"] == "retired" || adapter["state"] == "rejected") << adapter;
+  }
+  EXPECT_TRUE(Continue()["adapter_ids"].empty());
+  EXPECT_TRUE(FailsWith(Run({"adapters", "use", first}), 6));
+  EXPECT_TRUE(FailsWith(Run({"record", "--source", "notes", "-"}, "more\n"), 6));
+}
+
+}  // namespace
+}  // namespace selvedge::cli_test
