@@ -65,7 +65,8 @@ std::vector<std::string> FlagNames(const CLI::App* app) {
   std::vector<std::string> names;
   for (; app != nullptr; app = app->get_parent()) {
     for (const CLI::Option* option : app->get_options()) {
-      for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+      for (const std::string& name : option->get_lnames())
+        names.push_back(std::string("--").append(name));
     }
   }
   return names;

@@ -13,6 +13,7 @@ constexpr size_t kTextColumn = 26;
 void AppendWrapped(std::string* out, size_t column, const std::string& text) {
   size_t at = out->size() - (out->rfind('\n') == std::string::npos ? 0 : out->rfind('\n') + 1);
   if (at > column && column > 0) {
+    out->erase(out->find_last_not_of(' ') + 1);
     *out += "\n";
     at = 0;
   }

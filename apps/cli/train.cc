@@ -64,7 +64,8 @@ void AddAdapterFlags(CLI::App* app, TrainFlags* flags) {
   AddInt(app, "--rank", &flags->rank, 1, 4096, "LoRA rank (default 8)");
   AddReal(app, "--alpha", &flags->options.alpha, 1e-6, 1e6, "LoRA alpha (default 16)");
   AddText(app, "--target-modules", &flags->target_modules, "LIST",
-          "all-linear or some of q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj");
+          "all-linear, or some of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj "
+          "separated by commas (default all-linear)");
   AddReal(app, "--learning-rate", &flags->options.learning_rate, 1e-9, 10,
           "Learning rate (default: the optimizer's)");
 }

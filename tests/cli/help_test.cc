@@ -76,8 +76,8 @@ TEST_P(HelpOf, EachCommandHasAnExampleAndFitsEightyColumns) {
   EXPECT_LE(LongestLine(help.out), 80u) << help.out;
 }
 
-INSTANTIATE_TEST_SUITE_P(Commands, HelpOf, testing::ValuesIn(kCommands), [](const auto& info) {
-  std::string name = Joined(info.param);
+INSTANTIATE_TEST_SUITE_P(Commands, HelpOf, testing::ValuesIn(kCommands), [](const auto& test) {
+  std::string name = Joined(test.param);
   std::replace_if(
       name.begin(), name.end(), [](char c) { return c == ' ' || c == '-'; }, '_');
   return name;

@@ -73,7 +73,7 @@ const std::vector<Wrong> kWrong = {
 };
 
 INSTANTIATE_TEST_SUITE_P(Arguments, UsageOf, testing::ValuesIn(kWrong),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& test) { return std::string(test.param.name); });
 
 TEST(Usage, JsonModeAlsoReportsTheErrorOnStdout) {
   const Sandbox sandbox;
