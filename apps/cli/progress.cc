@@ -85,15 +85,15 @@ std::string Progress::Line(int64_t done, int64_t total, const std::string& detai
     const size_t filled =
         std::min<size_t>(kBarCells, kBarCells * static_cast<size_t>(std::max<int64_t>(done, 0)) /
                                         static_cast<size_t>(total));
-    line += "[" + std::string(filled, '#') + std::string(kBarCells - filled, '.') + "] ";
+    line.append("[").append(filled, '#').append(kBarCells - filled, '.').append("] ");
   }
-  line += std::to_string(done);
-  if (total > 0) line += "/" + std::to_string(total);
-  if (rate > 0) line += ", " + NumberText(rate) + "/s";
+  line.append(std::to_string(done));
+  if (total > 0) line.append("/").append(std::to_string(total));
+  if (rate > 0) line.append(", ").append(NumberText(rate)).append("/s");
   if (rate > 0 && total > done) {
-    line += ", ETA " + Duration(static_cast<double>(total - done) / rate);
+    line.append(", ETA ").append(Duration(static_cast<double>(total - done) / rate));
   }
-  if (!detail.empty()) line += ", " + detail;
+  if (!detail.empty()) line.append(", ").append(detail);
   return line;
 }
 

@@ -177,8 +177,7 @@ TEST_F(Loop, G_ASignalStopsTrainingAndItGoesOnLater) {
 }
 
 TEST_F(Loop, H_ABudgetThatIsSpentRefuses) {  // F12
-  EXPECT_TRUE(
-      FailsWith(Run({"train", "--now", "--steps", "5", "--epsilon", "5000", "--quiet"}), 6));
+  EXPECT_TRUE(FailsWith(Run({"train", "--now", "--steps", "5", "--epsilon", "900", "--quiet"}), 6));
 }
 
 TEST_F(Loop, I_RevocationRetiresWhatLearnedFromTheSource) {
