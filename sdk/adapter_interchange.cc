@@ -4,8 +4,10 @@
 #include <system_error>
 #include <utility>
 
+#include "core/clock.h"
 #include "core/digest.h"
 #include "core/mapped_file.h"
+#include "inference/session/adapter_set.h"
 #include "sdk/home_impl.h"
 
 namespace selvedge {
@@ -35,6 +37,22 @@ Status RefuseExisting(const std::string& out) {
   return UsageError("export: the target is there already, a new name is needed");
 }
 
+Status Register(Home::Impl& home, const adapters::Manifest& manifest) {
+  AdapterInfo info;
+  info.id = manifest.id;
+  info.base_digest = manifest.base_digest;
+  info.rank = static_cast<int>(manifest.rank);
+  info.alpha = manifest.alpha;
+  info.target_modules = manifest.target_modules;
+  info.dp = false;
+  info.created = manifest.created;
+  info.state = "available";
+  info.reason = "imported";
+  info.sha256 = manifest.weights_sha256;
+  const std::lock_guard<std::mutex> lock(home.mutex);
+  return home.vault->Update([&] { return home.vault->registry().Insert(info, ""); });
+}
+
 }  // namespace
 
 Result<InterchangeReport> ExportAdapter(const Home& home, const std::string& id,
@@ -60,6 +78,35 @@ Result<InterchangeReport> ExportAdapter(const Home& home, const std::string& id,
     weights = out + "/adapter_model.safetensors";
   }
   SELVEDGE_ASSIGN_OR_RETURN(report.sha256, FileDigest(weights));
+  return report;
+}
+
+Result<InterchangeReport> ImportAdapter(Home& home, const std::string& path) {
+  Home::Impl& impl = *home.impl();
+  SELVEDGE_ASSIGN_OR_RETURN(const auto base, impl.Base());
+  const adapters::BaseShape shape = ShapeOf(*base->model);
+  SELVEDGE_ASSIGN_OR_RETURN(auto read, adapters::ReadAnyAdapter(path, shape));
+  const auto adapter = std::make_shared<const adapters::LoraAdapter>(std::move(read));
+  // The same check as at every use: each tensor fits a weight of the base.
+  SELVEDGE_RETURN_IF_ERROR(
+      inference::AdapterSet::Build(*base->model, {{"import", adapter, 1.0}}).status());
+  adapters::Manifest manifest;
+  manifest.created = core::NowIso8601Utc();
+  manifest.id = NewAdapterId(manifest.created, *adapter);
+  manifest.base_digest = impl.config.base_digest;
+  manifest.dp = false;
+  SELVEDGE_ASSIGN_OR_RETURN(const adapters::SigningKey key, impl.ReadSigningKey());
+  SELVEDGE_ASSIGN_OR_RETURN(manifest, adapters::WriteAdapter(impl.AdapterFolder(manifest.id),
+                                                             *adapter, manifest, shape, key));
+  const Status registered = Register(impl, manifest);
+  if (!registered.ok()) {
+    impl.RemoveAdapterFiles({manifest.id});
+    return registered;
+  }
+  InterchangeReport report;
+  report.adapter_id = manifest.id;
+  report.sha256 = manifest.weights_sha256;
+  CountMatches(*adapter, *base->model, &report);
   return report;
 }
 

@@ -1,3 +1,6 @@
+#include <sodium.h>
+
+#include <algorithm>
 #include <filesystem>
 
 #include "core/digest.h"
@@ -14,6 +17,34 @@ using Lock = std::lock_guard<std::mutex>;
 adapters::BaseShape ShapeOf(const inference::Model& model) {
   const inference::ModelConfig& c = model.config();
   return {c.architecture, c.n_layers, c.n_heads, c.n_kv_heads, c.head_dim};
+}
+
+std::string NewAdapterId(const std::string& created, const adapters::LoraAdapter& adapter) {
+  core::Sha256 hash;
+  for (const adapters::LoraTensor& t : adapter.tensors) {
+    hash.Update(t.base_name);
+    for (const std::vector<float>* v : {&t.a, &t.b}) {
+      hash.Update({reinterpret_cast<const uint8_t*>(v->data()), v->size() * sizeof(float)});
+    }
+  }
+  std::string id = "a-";
+  for (const char c : created) {
+    if (c != '-' && c != ':') id += c;
+  }
+  return id + "-" + core::Hex(hash.Finish()).substr(0, 8);
+}
+
+Result<adapters::SigningKey> Home::Impl::ReadSigningKey() {
+  const Lock lock(mutex);
+  SELVEDGE_ASSIGN_OR_RETURN(vault::Bytes secret, vault->settings().Get("signing_secret_key"));
+  adapters::SigningKey key;
+  if (secret.size() != key.secret_key.size()) {
+    return FormatError("vault: signing key: wrong size");
+  }
+  key.public_key = config.public_key;
+  std::copy(secret.begin(), secret.end(), key.secret_key.begin());
+  sodium_memzero(secret.data(), secret.size());
+  return key;
 }
 
 Result<int64_t> Home::Impl::RegistryGeneration() {

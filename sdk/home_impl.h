@@ -38,6 +38,9 @@ struct Home::Impl {
   Result<adapters::StoredAdapter> LoadAdapter(const std::string& id, const std::string& base_digest,
                                               const adapters::BaseShape& shape);
 
+  // The key that signs this home's adapters. kFormat if the vault's is damaged.
+  Result<adapters::SigningKey> ReadSigningKey();
+
   // The home's base model, loaded on first use. kIncompatible if the file is no longer the model
   // that the home was made for.
   Result<std::shared_ptr<const BaseModel>> Base();
@@ -57,6 +60,9 @@ struct Home::Impl {
   std::mutex base_mutex_;
   std::shared_ptr<const BaseModel> base_;
 };
+
+// "a-20260301T093000Z-1a2b3c4d": when, and the beginning of the weights' SHA-256.
+std::string NewAdapterId(const std::string& created, const adapters::LoraAdapter& adapter);
 
 // Head counts and sizes that PEFT files need, from a loaded model.
 adapters::BaseShape ShapeOf(const inference::Model& model);

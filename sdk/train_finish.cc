@@ -1,10 +1,7 @@
-#include <sodium.h>
-
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "core/clock.h"
-#include "core/digest.h"
 #include "sdk/train_gate.h"
 #include "sdk/train_job.h"
 #include "sdk/train_options.h"
@@ -17,22 +14,6 @@ using Json = nlohmann::ordered_json;
 using Lock = std::lock_guard<std::mutex>;
 using Weights = std::shared_ptr<const adapters::LoraAdapter>;
 
-// "a-20260301T093000Z-1a2b3c4d": when, and the beginning of the weights' SHA-256.
-std::string AdapterId(const std::string& created, const adapters::LoraAdapter& adapter) {
-  core::Sha256 hash;
-  for (const adapters::LoraTensor& t : adapter.tensors) {
-    hash.Update(t.base_name);
-    for (const std::vector<float>* v : {&t.a, &t.b}) {
-      hash.Update({reinterpret_cast<const uint8_t*>(v->data()), v->size() * sizeof(float)});
-    }
-  }
-  std::string id = "a-";
-  for (const char c : created) {
-    if (c != '-' && c != ':') id += c;
-  }
-  return id + "-" + core::Hex(hash.Finish()).substr(0, 8);
-}
-
 // Null if nothing is active or the active one can no longer be used with this base.
 Result<Weights> ActiveWeights(Home::Impl& home, const BaseModel& base) {
   SELVEDGE_ASSIGN_OR_RETURN(const std::string id, home.ActiveAdapterId());
@@ -40,19 +21,6 @@ Result<Weights> ActiveWeights(Home::Impl& home, const BaseModel& base) {
   SELVEDGE_ASSIGN_OR_RETURN(adapters::StoredAdapter stored,
                             home.LoadAdapter(id, home.config.base_digest, ShapeOf(*base.model)));
   return Weights(std::make_shared<adapters::LoraAdapter>(std::move(stored.adapter)));
-}
-
-Result<adapters::SigningKey> ReadSigningKey(Home::Impl& home) {
-  const Lock lock(home.mutex);
-  SELVEDGE_ASSIGN_OR_RETURN(vault::Bytes secret, home.vault->settings().Get("signing_secret_key"));
-  adapters::SigningKey key;
-  if (secret.size() != key.secret_key.size()) {
-    return FormatError("vault: signing key: wrong size");
-  }
-  key.public_key = home.config.public_key;
-  std::copy(secret.begin(), secret.end(), key.secret_key.begin());
-  sodium_memzero(secret.data(), secret.size());
-  return key;
 }
 
 Result<PrivacyStatement> Statement(Home::Impl& home, const PreparedJob& prepared) {
@@ -140,7 +108,7 @@ Status FinishJob(Home::Impl& home, const PreparedJob& prepared, const BaseModel&
 
   adapters::Manifest manifest;
   manifest.created = core::NowIso8601Utc();
-  manifest.id = AdapterId(manifest.created, *candidate);
+  manifest.id = NewAdapterId(manifest.created, *candidate);
   manifest.base_digest = home.config.base_digest;
   manifest.rank = static_cast<uint32_t>(prepared.plan.rank);
   manifest.alpha = static_cast<float>(prepared.plan.alpha);
@@ -156,7 +124,7 @@ Status FinishJob(Home::Impl& home, const PreparedJob& prepared, const BaseModel&
   }
   report->privacy = manifest.privacy;
   if (gate.accepted) {
-    SELVEDGE_ASSIGN_OR_RETURN(const adapters::SigningKey key, ReadSigningKey(home));
+    SELVEDGE_ASSIGN_OR_RETURN(const adapters::SigningKey key, home.ReadSigningKey());
     SELVEDGE_ASSIGN_OR_RETURN(
         manifest, adapters::WriteAdapter(home.AdapterFolder(manifest.id), *candidate, manifest,
                                          ShapeOf(*base.model), key));

@@ -112,6 +112,13 @@ Status Export(Context& context, const ExportFlags& flags) {
   return OkStatus();
 }
 
+Status Import(Context& context, const std::string& path) {
+  SELVEDGE_ASSIGN_OR_RETURN(Home home, OpenHome(context));
+  SELVEDGE_ASSIGN_OR_RETURN(const InterchangeReport report, ImportAdapter(home, path));
+  context.out.Report(ToJson(report));
+  return OkStatus();
+}
+
 void AddInterchange(CommandLine* line, CLI::App* group) {
   auto flags = std::make_shared<ExportFlags>();
   CLI::App* app = line->Add(group, "export", "Write an adapter for other programs.",
@@ -123,6 +130,11 @@ void AddInterchange(CommandLine* line, CLI::App* group) {
             "PEFT folder or llama.cpp LoRA file (default peft)");
   app->add_flag("--i-understand", flags->i_understand,
                 "Export even what was trained without differential privacy");
+  auto path = std::make_shared<std::string>();
+  CLI::App* take = line->Add(group, "import", "Take in an adapter that another program made.",
+                             "selvedge adapters import me.gguf",
+                             [path](Context& context) { return Import(context, *path); });
+  AddText(take, "path", path.get(), "PATH", "PEFT folder or GGUF LoRA file")->required();
 }
 
 }  // namespace

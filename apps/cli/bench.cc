@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -67,8 +68,13 @@ Status RunOnEngine(Context& context, const BenchFlags& flags, EngineBench bench,
   return OkStatus();
 }
 
-// Runs this program with `arguments` and stdout and stderr thrown away; milliseconds it took.
-Result<double> RunSelf(const std::vector<std::string>& arguments) {
+struct Started {
+  double ms = 0;           // from the start to the end
+  double peak_rss_mb = 0;  // of the started process
+};
+
+// Runs this program with `arguments`, its stdout thrown away.
+Result<Started> RunSelf(const std::vector<std::string>& arguments) {
   std::vector<char*> argv;
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
@@ -81,13 +87,14 @@ Result<double> RunSelf(const std::vector<std::string>& arguments) {
   posix_spawn_file_actions_destroy(&actions);
   if (error != 0) return IoError(std::string("bench cold-start: cannot start: ") + strerror(error));
   int state = 0;
-  while (waitpid(child, &state, 0) < 0 && errno == EINTR) {
+  rusage usage{};
+  while (wait4(child, &state, 0, &usage) < 0 && errno == EINTR) {
   }
   const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
   if (!WIFEXITED(state) || WEXITSTATUS(state) != 0) {
     return InternalError("bench cold-start: the started program failed, see its message above");
   }
-  return took.count();
+  return Started{took.count(), static_cast<double>(usage.ru_maxrss) / 1024};
 }
 
 // From starting the program to its end after one generated token.
@@ -104,12 +111,15 @@ Status ColdStart(Context& context, const BenchFlags& flags) {
   }
   SELVEDGE_ASSIGN_OR_RETURN(const Engine engine, OpenEngine(context, flags.model));
   std::vector<double> values;
+  double peak_rss_mb = 0;
   for (int64_t i = 0; i <= flags.repetitions; ++i) {
-    SELVEDGE_ASSIGN_OR_RETURN(const double ms, RunSelf(arguments));
-    if (i > 0) values.push_back(ms);
+    SELVEDGE_ASSIGN_OR_RETURN(const Started started, RunSelf(arguments));
+    peak_rss_mb = std::max(peak_rss_mb, started.peak_rss_mb);
+    if (i > 0) values.push_back(started.ms);
   }
   Json report = {{"first_token_ms", Spread(values)}};
   SELVEDGE_RETURN_IF_ERROR(AddCircumstances(engine, context, flags, &report));
+  report["peak_rss_mb"] = peak_rss_mb;
   context.out.Report(report);
   return OkStatus();
 }

@@ -34,4 +34,10 @@ struct InterchangeReport {
 Result<InterchangeReport> ExportAdapter(const Home& home, const std::string& id,
                                         const std::string& out, const ExportOptions& options);
 
+// Takes a PEFT folder or a GGUF LoRA file into the home as an available adapter, signed with the
+// home's key. It is not activated, has no privacy statement (dp is false) and was not seen by the
+// gate. kNotFound, kFormat, kNumeric; kIncompatible for a pickle, a feature that is not supported
+// or tensors that are not the base's.
+Result<InterchangeReport> ImportAdapter(Home& home, const std::string& path);
+
 }  // namespace selvedge

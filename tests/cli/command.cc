@@ -16,8 +16,6 @@
 namespace selvedge::cli_test {
 namespace {
 
-constexpr auto kTimeout = std::chrono::seconds(120);
-
 std::vector<std::string> EnvironmentOf(const Sandbox& sandbox) {
   std::map<std::string, std::string> all = {
       {"HOME", sandbox.path("")}, {"TMPDIR", sandbox.path("")}, {"PATH", "/usr/bin:/bin"}};
@@ -56,8 +54,8 @@ std::string ReadAll(int fd) {
 
 int CodeOf(int state) { return WIFEXITED(state) ? WEXITSTATUS(state) : 128 + WTERMSIG(state); }
 
-int WaitFor(pid_t pid) {
-  const auto end = std::chrono::steady_clock::now() + kTimeout;
+int WaitFor(pid_t pid, int timeout_s) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(timeout_s);
   int state = 0;
   while (waitpid(pid, &state, WNOHANG) == 0) {
     if (std::chrono::steady_clock::now() > end) {
@@ -110,7 +108,7 @@ Finished Sandbox::Run(const std::vector<std::string>& arguments, const std::stri
     Become(*this, arguments);
   }
   Finished finished;
-  finished.exit_code = WaitFor(pid);
+  finished.exit_code = WaitFor(pid, timeout_s);
   if (stdout_path.empty()) finished.out = ReadAll(out);
   finished.err = ReadAll(err);
   close(in);
@@ -170,7 +168,7 @@ void Running::CloseInput() {
 void Running::Signal(int number) const { kill(pid_, number); }
 
 int Running::Wait() {
-  const int code = WaitFor(pid_);
+  const int code = WaitFor(pid_, 120);
   pid_ = -1;
   return code;
 }

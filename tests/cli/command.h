@@ -32,11 +32,12 @@ class Sandbox {
   std::string path(const std::string& name) const { return folder_ + "/" + name; }
   std::string Write(const std::string& name, const std::string& content) const;  // returns the path
 
-  // Runs `selvedge arguments...` to its end, at most two minutes.
+  // Runs `selvedge arguments...` to its end.
   Finished Run(const std::vector<std::string>& arguments, const std::string& input = "") const;
 
   std::map<std::string, std::string> environment;  // added to a minimal one
   std::string stdout_path;                         // where stdout goes instead of Finished::out
+  int timeout_s = 120;                             // then the test fails and the command is killed
 
  private:
   std::string folder_;

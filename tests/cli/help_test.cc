@@ -30,6 +30,7 @@ const std::vector<std::vector<std::string>> kCommands = {
     {"adapters", "remove"},
     {"adapters", "verify"},
     {"adapters", "export"},
+    {"adapters", "import"},
     {"generate"},
     {"chat"},
     {"eval"},

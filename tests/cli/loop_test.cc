@@ -126,6 +126,14 @@ TEST_F(Loop, D_AdaptersVerifyAndExport) {
     EXPECT_NE(Continue({"--lora", out + "=0"})["text"], with["text"]) << format;
     EXPECT_TRUE(FailsWith(Run({"adapters", "export", first, out}), 2));
   }
+  const auto imported =
+      Run({"adapters", "import", sandbox->path("exported.gguf"), "--json"}).Json();
+  EXPECT_EQ(imported["matched"], imported["tensors"]);
+  EXPECT_EQ(StateOf(imported["adapter_id"]), "available");
+  EXPECT_EQ(Continue({"--adapter", imported["adapter_id"]})["text"], with["text"]);
+  EXPECT_TRUE(FailsWith(  // F18: nothing is known of its privacy
+      Run({"adapters", "export", imported["adapter_id"], sandbox->path("again")}), 6));
+  EXPECT_EQ(Run({"adapters", "remove", imported["adapter_id"]}).exit_code, 0);
   const auto swap = Run({"bench", "swap", "--lora", sandbox->path("exported.gguf"), "--json"});
   EXPECT_GT(swap.Json()["swap_ms"]["median"], 0);
 }
