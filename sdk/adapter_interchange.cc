@@ -92,7 +92,7 @@ Result<InterchangeReport> ImportAdapter(Home& home, const std::string& path) {
       inference::AdapterSet::Build(*base->model, {{"import", adapter, 1.0}}).status());
   adapters::Manifest manifest;
   manifest.created = core::NowIso8601Utc();
-  manifest.id = NewAdapterId(manifest.created, *adapter);
+  SELVEDGE_ASSIGN_OR_RETURN(manifest.id, NewAdapterId(manifest.created));
   manifest.base_digest = impl.config.base_digest;
   manifest.dp = false;
   SELVEDGE_ASSIGN_OR_RETURN(const adapters::SigningKey key, impl.ReadSigningKey());

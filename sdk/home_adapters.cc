@@ -1,9 +1,11 @@
 #include <sodium.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 
 #include "core/digest.h"
+#include "core/secure_random.h"
 #include "sdk/home_impl.h"
 #include "storage/gguf/gguf_file.h"
 
@@ -19,19 +21,15 @@ adapters::BaseShape ShapeOf(const inference::Model& model) {
   return {c.architecture, c.n_layers, c.n_heads, c.n_kv_heads, c.head_dim};
 }
 
-std::string NewAdapterId(const std::string& created, const adapters::LoraAdapter& adapter) {
-  core::Sha256 hash;
-  for (const adapters::LoraTensor& t : adapter.tensors) {
-    hash.Update(t.base_name);
-    for (const std::vector<float>* v : {&t.a, &t.b}) {
-      hash.Update({reinterpret_cast<const uint8_t*>(v->data()), v->size() * sizeof(float)});
-    }
-  }
+Result<std::string> NewAdapterId(const std::string& created) {
+  SELVEDGE_ASSIGN_OR_RETURN(core::SecureRandom random, core::SecureRandom::Create());
+  std::array<uint8_t, 4> suffix;
+  random.Fill(suffix);
   std::string id = "a-";
   for (const char c : created) {
     if (c != '-' && c != ':') id += c;
   }
-  return id + "-" + core::Hex(hash.Finish()).substr(0, 8);
+  return id + "-" + core::Hex(suffix);
 }
 
 Result<adapters::SigningKey> Home::Impl::ReadSigningKey() {

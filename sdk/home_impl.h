@@ -61,8 +61,8 @@ struct Home::Impl {
   std::shared_ptr<const BaseModel> base_;
 };
 
-// "a-20260301T093000Z-1a2b3c4d": when, and the beginning of the weights' SHA-256.
-std::string NewAdapterId(const std::string& created, const adapters::LoraAdapter& adapter);
+// "a-20260301T093000Z-1a2b3c4d": when, and 32 random bits, so that the same weights may come in twice.
+Result<std::string> NewAdapterId(const std::string& created);
 
 // Head counts and sizes that PEFT files need, from a loaded model.
 adapters::BaseShape ShapeOf(const inference::Model& model);

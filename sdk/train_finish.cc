@@ -108,7 +108,7 @@ Status FinishJob(Home::Impl& home, const PreparedJob& prepared, const BaseModel&
 
   adapters::Manifest manifest;
   manifest.created = core::NowIso8601Utc();
-  manifest.id = NewAdapterId(manifest.created, *candidate);
+  SELVEDGE_ASSIGN_OR_RETURN(manifest.id, NewAdapterId(manifest.created));
   manifest.base_digest = home.config.base_digest;
   manifest.rank = static_cast<uint32_t>(prepared.plan.rank);
   manifest.alpha = static_cast<float>(prepared.plan.alpha);

@@ -126,8 +126,9 @@ TEST_F(Loop, D_AdaptersVerifyAndExport) {
     EXPECT_NE(Continue({"--lora", out + "=0"})["text"], with["text"]) << format;
     EXPECT_TRUE(FailsWith(Run({"adapters", "export", first, out}), 2));
   }
-  const auto imported =
-      Run({"adapters", "import", sandbox->path("exported.gguf"), "--json"}).Json();
+  const Finished taken = Run({"adapters", "import", sandbox->path("exported.gguf"), "--json"});
+  ASSERT_EQ(taken.exit_code, 0) << taken.err;
+  const auto imported = taken.Json();
   EXPECT_EQ(imported["matched"], imported["tensors"]);
   EXPECT_EQ(StateOf(imported["adapter_id"]), "available");
   EXPECT_EQ(Continue({"--adapter", imported["adapter_id"]})["text"], with["text"]);
