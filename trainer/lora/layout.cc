@@ -55,6 +55,15 @@ Result<LoraLayout> LoraLayout::Create(const inference::Model& model, const Confi
   return layout;
 }
 
+std::vector<size_t> LoraLayout::TensorEnds() const {
+  std::vector<size_t> ends;
+  for (const LoraTarget& target : targets_) {
+    if (!freeze_a_) ends.push_back(target.a_offset + rank_ * target.in);
+    ends.push_back(target.b_offset + rank_ * target.out);
+  }
+  return ends;
+}
+
 const LoraTarget* LoraLayout::Find(const kernels::WeightView& weight) const {
   for (const LoraTarget& target : targets_) {
     if (target.weight == &weight) return &target;

@@ -35,6 +35,8 @@ class LoraLayout {
   size_t trained() const { return trained_; }  // P
   size_t frozen() const { return frozen_; }
   const std::vector<LoraTarget>& targets() const { return targets_; }
+  // Ends of the tensors in the trained vector, ascending.
+  std::vector<size_t> TensorEnds() const;
   const LoraTarget* Find(const kernels::WeightView& weight) const;
 
   // Weights as data for the rest of the world.

@@ -10,33 +10,36 @@ bool AllFinite(std::span<const float> values) {
   return std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
 }
 
-// One update with bias-corrected moments; noise_variance is 0 without privacy.
-// Source: Kingma and Ba 2015, algorithm 1; arXiv 2312.14334, equation 4 for the variance.
-Status Update(const AdamOptions& options, std::span<const float> gradient, double noise_variance,
-              double learning_rate, OptimizerState* state) {
-  if (!AllFinite(gradient)) return NumericError("training: the step's gradient is not finite");
-  OptimizerState next = *state;
-  next.updates = state->updates + 1;
-  const double t = static_cast<double>(next.updates);
-  const double correction1 = 1 - std::pow(options.beta1, t);
-  const double correction2 = 1 - std::pow(options.beta2, t);
-  const double floor = options.noise_floor * noise_variance;
-  const double keep = 1 - 1 / (1 + options.average_window * (t - 1));
+// Moves both moments by one gradient (Kingma and Ba 2015, algorithm 1).
+void MoveMoments(const AdamOptions& options, std::span<const float> gradient,
+                 OptimizerState* state) {
+  ++state->updates;
   for (size_t i = 0; i < gradient.size(); ++i) {
     const double g = gradient[i];
-    const double m = options.beta1 * state->first_moment[i] + (1 - options.beta1) * g;
-    const double v = options.beta2 * state->second_moment[i] + (1 - options.beta2) * g * g;
-    const double variance = std::max(v / correction2 - noise_variance, floor);
-    const double step = learning_rate * (m / correction1) / (std::sqrt(variance) + options.epsilon);
-    next.first_moment[i] = static_cast<float>(m);
-    next.second_moment[i] = static_cast<float>(v);
-    next.weights[i] = static_cast<float>(state->weights[i] - step);
-    next.average[i] = static_cast<float>(keep * state->average[i] + (1 - keep) * next.weights[i]);
+    state->first_moment[i] =
+        static_cast<float>(options.beta1 * state->first_moment[i] + (1 - options.beta1) * g);
+    state->second_moment[i] =
+        static_cast<float>(options.beta2 * state->second_moment[i] + (1 - options.beta2) * g * g);
   }
-  if (!AllFinite(next.weights) || !AllFinite(next.second_moment)) {
+}
+
+// weights -= rate * first moment / (root(i) + epsilon), both bias-corrected; then the average.
+template <typename Root>
+Status MoveWeights(const AdamOptions& options, double learning_rate, const Root& root,
+                   OptimizerState* state) {
+  const double t = static_cast<double>(state->updates);
+  const double correction = 1 - std::pow(options.beta1, t);
+  const double keep = 1 - 1 / (1 + options.average_window * (t - 1));
+  for (size_t i = 0; i < state->weights.size(); ++i) {
+    const double step =
+        learning_rate * (state->first_moment[i] / correction) / (root(i) + options.epsilon);
+    state->weights[i] = static_cast<float>(state->weights[i] - step);
+    state->average[i] =
+        static_cast<float>(keep * state->average[i] + (1 - keep) * state->weights[i]);
+  }
+  if (!AllFinite(state->weights) || !AllFinite(state->second_moment)) {
     return NumericError("training: the update is not finite");
   }
-  *state = std::move(next);
   return OkStatus();
 }
 
@@ -69,8 +72,30 @@ std::vector<float> MeanGradient::Finish() const {
 
 Status DpAdam::Step(privacy::NoisedGradient gradient, double learning_rate,
                     OptimizerState* state) const {
-  const double stddev = gradient.noise_stddev();
-  return Update(options_, gradient.values(), stddev * stddev, learning_rate, state);
+  if (!AllFinite(gradient.values())) {
+    return NumericError("training: the step's gradient is not finite");
+  }
+  OptimizerState next = *state;
+  MoveMoments(options_, gradient.values(), &next);
+  const double noise = gradient.noise_stddev() * gradient.noise_stddev();
+  const double correction = 1 - std::pow(options_.beta2, static_cast<double>(next.updates));
+  std::vector<double> roots;
+  size_t begin = 0;
+  for (const size_t end : tensor_ends_) {
+    double sum = 0;
+    for (size_t i = begin; i < end; ++i) sum += next.second_moment[i];
+    const double mean = sum / static_cast<double>(end - begin) / correction;
+    roots.push_back(std::sqrt(std::max(mean - noise, options_.noise_floor * noise)));
+    begin = end;
+  }
+  size_t tensor = 0;
+  const auto root = [&](size_t i) {
+    while (i >= tensor_ends_[tensor]) ++tensor;
+    return roots[tensor];
+  };
+  SELVEDGE_RETURN_IF_ERROR(MoveWeights(options_, learning_rate, root, &next));
+  *state = std::move(next);
+  return OkStatus();
 }
 
 Status PlainAdam::Step(const MeanGradient& gradient, double learning_rate,
@@ -78,7 +103,13 @@ Status PlainAdam::Step(const MeanGradient& gradient, double learning_rate,
   if (gradient.nothing_finite()) {
     return NumericError("training: no group of the step has a finite gradient");
   }
-  return Update(options_, gradient.Finish(), 0, learning_rate, state);
+  OptimizerState next = *state;
+  MoveMoments(options_, gradient.Finish(), &next);
+  const double correction = 1 - std::pow(options_.beta2, static_cast<double>(next.updates));
+  const auto root = [&](size_t i) { return std::sqrt(next.second_moment[i] / correction); };
+  SELVEDGE_RETURN_IF_ERROR(MoveWeights(options_, learning_rate, root, &next));
+  *state = std::move(next);
+  return OkStatus();
 }
 
 }  // namespace selvedge::trainer

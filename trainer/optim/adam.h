@@ -33,7 +33,7 @@ struct AdamOptions {
   double epsilon = 1e-8;  // added to the root of the second moment
   // DP only: floor of the second moment after the noise variance is taken off it, as a share of
   // that variance.
-  double noise_floor = 0.1;
+  double noise_floor = 1.0;
   // Iterates are averaged with weight 1 / (1 + average_window * updates), a window over the last
   // share of the run; 1 keeps the last iterate only.
   double average_window = 0.25;
@@ -56,18 +56,24 @@ class MeanGradient {
   int64_t non_finite_ = 0;
 };
 
-// DP-AdamBC (Tang, Shpilevskiy, Lecuyer 2023, arXiv 2312.14334): the known variance of the noise,
-// (sigma C / divisor)^2, is subtracted from the second moment before the root is taken.
+// Adam for private gradients. The known variance of the noise, (sigma C / divisor)^2, is subtracted
+// from the second moment before the root is taken (DP-AdamBC: Tang, Shpilevskiy, Lecuyer 2023,
+// arXiv 2312.14334), and the second moment is a mean over each tensor: where the noise is larger
+// than the signal, a coordinate's own estimate is mostly noise and makes steps of random size.
 class DpAdam {
  public:
-  explicit DpAdam(const AdamOptions& options) : options_(options) {}
+  // `tensor_ends`: where each tensor of the parameter vector ends, ascending; the last is P.
+  DpAdam(const AdamOptions& options, std::vector<size_t> tensor_ends)
+      : options_(options), tensor_ends_(std::move(tensor_ends)) {}
   // kNumeric, with `state` as before, if the new weights would not be finite.
   Status Step(privacy::NoisedGradient gradient, double learning_rate, OptimizerState* state) const;
 
  private:
   AdamOptions options_;
+  std::vector<size_t> tensor_ends_;
 };
 
+// Adam as usual (Kingma and Ba 2015).
 class PlainAdam {
  public:
   explicit PlainAdam(const AdamOptions& options) : options_(options) {}

@@ -72,6 +72,7 @@ void HashPlan(const privacy::PrivacyPlan& plan, core::Sha256* hash) {
     hash->UpdateU64(Bits(v));
   }
   hash->UpdateU64(static_cast<uint64_t>(plan.steps));
+  hash->UpdateU64(static_cast<uint64_t>(plan.clipping));
 }
 
 }  // namespace

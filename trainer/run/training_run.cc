@@ -136,7 +136,7 @@ Status TrainingRun::PrivateStep() {
       privacy::NoisedGradient noised,
       privacy::AddNoise(std::move(sum).Finish(), std::move(receipt), *random_));
   return FinishStep(
-      DpAdam(adam_).Step(std::move(noised), schedule_.Rate(state_.step), &state_.optimizer), sums);
+      DpAdam(adam_, layout_.TensorEnds()).Step(std::move(noised), schedule_.Rate(state_.step), &state_.optimizer), sums);
 }
 
 Status TrainingRun::PlainStep() {

@@ -4,6 +4,9 @@
 
 #include <cmath>
 #include <limits>
+#include <numeric>
+
+#include "core/secure_random.h"
 
 #include "trainer/optim/schedule.h"
 
@@ -31,6 +34,51 @@ TEST(PlainAdam, FollowsTorchsAdam) {
     EXPECT_NEAR(state.weights[1], kTorchAdam[i][1], 1e-6);
   }
   EXPECT_EQ(state.updates, 3);
+}
+
+// A ledger that agrees to everything.
+class OpenLedger final : public privacy::SpendLedger {
+  Status WriteCharge(int64_t) override { return OkStatus(); }
+};
+
+// The noised sum of one group's gradient, divided by 1.
+privacy::NoisedGradient Noised(const std::vector<float>& gradient, double sigma,
+                               core::SecureRandom& random) {
+  privacy::PrivacyPlan plan;
+  plan.noise_multiplier = sigma;
+  plan.parameters = gradient.size();
+  auto sum = std::move(privacy::GroupGradientSum::Create(plan)).value();
+  sum.Add(gradient);
+  OpenLedger ledger;
+  return std::move(privacy::AddNoise(std::move(sum).Finish(), std::move(ledger.Charge(0)).value(),
+                                     random))
+      .value();
+}
+
+TEST(DpAdam, TakesEqualStepsWithinATensorWhereNoiseRules) {
+  auto random = std::move(core::SecureRandom::Create()).value();
+  privacy::NoisedGradient gradient = Noised(std::vector<float>(1000, 0.0f), 3, random);
+  const std::vector<float> values(gradient.values().begin(), gradient.values().end());
+  OptimizerState state = OptimizerState::Start(std::vector<float>(1000));
+  ASSERT_TRUE(DpAdam({}, {1000}).Step(std::move(gradient), 0.1, &state).ok());
+  // The second moment is the noise's, so its floor of one noise variance holds: step = 0.1 g / 3.
+  for (size_t i = 0; i < 1000; ++i) EXPECT_NEAR(state.weights[i], -0.1 * values[i] / 3, 1e-5);
+}
+
+TEST(DpAdam, ScalesEveryTensorByItsOwnSignal) {
+  auto random = std::move(core::SecureRandom::Create()).value();
+  std::vector<float> clean(40, 0.2f);  // norm 0.92 in all, under the clip norm
+  std::fill(clean.begin() + 20, clean.end(), 0.05f);
+  OptimizerState state = OptimizerState::Start(std::vector<float>(40));
+  ASSERT_TRUE(DpAdam({}, {20, 40}).Step(Noised(clean, 0.01, random), 0.1, &state).ok());
+  // Both means are of 20 steps of 0.1, spread by the noise to 0.0011 and 0.0045.
+  const auto mean = [&state](size_t begin) {
+    return std::accumulate(state.weights.begin() + static_cast<long>(begin),
+                           state.weights.begin() + static_cast<long>(begin) + 20, 0.0) /
+           20;
+  };
+  EXPECT_NEAR(mean(0), -0.1, 0.01);
+  EXPECT_NEAR(mean(20), -0.1, 0.03);
 }
 
 TEST(MeanGradient, DividesByTheLabels) {

@@ -10,7 +10,7 @@ namespace selvedge::trainer {
 namespace {
 
 template <typename G>
-concept Accepted = requires(DpAdam adam, G gradient, OptimizerState* state) {
+concept Accepted = requires(const DpAdam adam, G gradient, OptimizerState* state) {
   adam.Step(std::move(gradient), 0.1, state);
 };
 
