@@ -15,7 +15,7 @@ namespace {
 
 constexpr char kSource[] = "messages";
 constexpr char kPurpose[] = "personalization";
-constexpr char kPrompt[] = "well now joan, ";
+constexpr char kPrompt[] = "well now joan, the";
 
 // The "text" of each JSON line.
 Result<std::vector<std::string>> Texts(std::string_view jsonl) {
