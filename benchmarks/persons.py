@@ -27,14 +27,6 @@ class Command:
         return json.loads(run.stdout) if run.stdout.strip() else {}
 
 
-def documents(path, folder):
-    """heldout.jsonl as a text file that `eval --text` splits at lines of <|endoftext|>."""
-    out = os.path.join(folder, "heldout.txt")
-    with open(path, encoding="utf-8") as f, open(out, "w", encoding="utf-8") as g:
-        g.write("\n<|endoftext|>\n".join(json.loads(line)["text"] for line in f) + "\n")
-    return out
-
-
 def measure(binary, person, epsilon, train_flags):
     """One cell: (loss before, loss after, train report). epsilon None is without DP."""
     folder = tempfile.mkdtemp(prefix="selvedge-persons-")
@@ -45,7 +37,7 @@ def measure(binary, person, epsilon, train_flags):
         run("record", "--source", "person", "--format", "jsonl", os.path.join(person, "train.jsonl"))
         privacy = ["--dp", "off"] if epsilon is None else ["--epsilon", str(epsilon)]
         report = run("train", "--now", *privacy, *train_flags)
-        text = documents(os.path.join(person, "heldout.jsonl"), folder)
+        text = os.path.join(person, "heldout.jsonl")
         before = run("eval", "--text", text, "--adapter", "none")["loss"]
         after = run("eval", "--text", text, "--adapter", "active")["loss"]
         return before, after, report
@@ -64,6 +56,7 @@ def main():
     args = ap.parse_args()
     epsilons = ([None] if args.no_dp else []) + (args.epsilon or [8.0, 2.0])
     names = args.only or sorted(n for n in os.listdir(args.persons) if os.path.isdir(os.path.join(args.persons, n)))
+    names.sort(key=lambda n: os.path.getsize(os.path.join(args.persons, n, "train.jsonl")))
     labels = ["no DP" if e is None else f"epsilon {e:g}" for e in epsilons]
     print("| person | base | " + " | ".join(labels) + " | kept of the gain without DP | gate |")
     print("|---|---|" + "---|" * (len(labels) + 2))
