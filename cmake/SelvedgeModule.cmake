@@ -1,6 +1,6 @@
 # selvedge_module(NAME SOURCES a.cc ... DEPS selvedge_core ... [SYSTEM_DEPS PkgConfig::x ...])
 #   One static library per folder. DEPS are public: they are the folder's row of the layer table.
-# selvedge_test(NAME SOURCES a.cc ... DEPS selvedge_core ... [WHOLE])
+# selvedge_test(NAME SOURCES a.cc ... DEPS selvedge_core ... [WHOLE] [LABELS concurrency])
 #   One GoogleTest program; each TEST is a ctest of its own unless WHOLE (for programs that are slow to start).
 
 set(CMAKE_CXX_STANDARD 20)
@@ -49,15 +49,22 @@ function(selvedge_module name)
 endfunction()
 
 function(selvedge_test name)
-  cmake_parse_arguments(ARG "WHOLE" "" "SOURCES;DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "WHOLE" "LABELS" "SOURCES;DEPS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} GTest::gmock GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE SELVEDGE_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
                              SELVEDGE_BINARY_DIR="${PROJECT_BINARY_DIR}")
+  set(properties)
+  if(ARG_LABELS)
+    set(properties PROPERTIES LABELS ${ARG_LABELS})
+  endif()
   if(ARG_WHOLE)
     add_test(NAME ${name} COMMAND ${name})
+    if(properties)
+      set_tests_properties(${name} ${properties})
+    endif()
   else()
-    gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST TEST_PREFIX ${name}.)
+    gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST TEST_PREFIX ${name}. ${properties})
   endif()
 endfunction()

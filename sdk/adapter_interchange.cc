@@ -37,7 +37,7 @@ Status RefuseExisting(const std::string& out) {
   return UsageError("export: the target is there already, a new name is needed");
 }
 
-Status Register(Home::Impl& home, const adapters::Manifest& manifest) {
+AdapterInfo InfoOf(const adapters::Manifest& manifest) {
   AdapterInfo info;
   info.id = manifest.id;
   info.base_digest = manifest.base_digest;
@@ -49,8 +49,22 @@ Status Register(Home::Impl& home, const adapters::Manifest& manifest) {
   info.state = "available";
   info.reason = "imported";
   info.sha256 = manifest.weights_sha256;
+  return info;
+}
+
+// Writes the folder and the registry row in one transaction, so that a clean-up in another process (which holds
+// one too) never takes the folder for an orphan.
+Status WriteAndRegister(Home::Impl& home, const adapters::LoraAdapter& adapter,
+                        const adapters::BaseShape& shape, adapters::Manifest* manifest) {
+  SELVEDGE_ASSIGN_OR_RETURN(const adapters::SigningKey key, home.ReadSigningKey());
   const std::lock_guard<std::mutex> lock(home.mutex);
-  return home.vault->Update([&] { return home.vault->registry().Insert(info, ""); });
+  const Status done = home.vault->Update([&]() -> Status {
+    SELVEDGE_ASSIGN_OR_RETURN(*manifest, adapters::WriteAdapter(home.AdapterFolder(manifest->id),
+                                                                adapter, *manifest, shape, key));
+    return home.vault->registry().Insert(InfoOf(*manifest), "");
+  });
+  if (!done.ok()) home.RemoveAdapterFiles({manifest->id});
+  return done;
 }
 
 }  // namespace
@@ -95,14 +109,7 @@ Result<InterchangeReport> ImportAdapter(Home& home, const std::string& path) {
   SELVEDGE_ASSIGN_OR_RETURN(manifest.id, NewAdapterId(manifest.created));
   manifest.base_digest = impl.config.base_digest;
   manifest.dp = false;
-  SELVEDGE_ASSIGN_OR_RETURN(const adapters::SigningKey key, impl.ReadSigningKey());
-  SELVEDGE_ASSIGN_OR_RETURN(manifest, adapters::WriteAdapter(impl.AdapterFolder(manifest.id),
-                                                             *adapter, manifest, shape, key));
-  const Status registered = Register(impl, manifest);
-  if (!registered.ok()) {
-    impl.RemoveAdapterFiles({manifest.id});
-    return registered;
-  }
+  SELVEDGE_RETURN_IF_ERROR(WriteAndRegister(impl, *adapter, shape, &manifest));
   InterchangeReport report;
   report.adapter_id = manifest.id;
   report.sha256 = manifest.weights_sha256;

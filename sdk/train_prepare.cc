@@ -150,10 +150,24 @@ Status CheckConditions(const std::vector<Condition>& wanted, const std::string& 
   return DeferredError("train: waiting for: " + waiting);
 }
 
+namespace {
+
+// Adapter folders without a registry row: what a crash between the two left.
+void RemoveOrphans(const std::string& adapters, const std::set<std::string>& known) {
+  std::error_code ec;
+  std::vector<std::filesystem::path> orphans;
+  for (const auto& entry : std::filesystem::directory_iterator(adapters, ec)) {
+    if (!known.contains(entry.path().filename().string())) orphans.push_back(entry.path());
+  }
+  for (const auto& path : orphans) std::filesystem::remove_all(path, ec);
+}
+
+}  // namespace
+
 Status CleanUpAfterCrash(Home::Impl& home) {
   Vault& v = *home.vault;
   std::set<std::string> known;
-  const Status updated = v.Update([&]() -> Status {
+  return v.Update([&]() -> Status {
     SELVEDGE_ASSIGN_OR_RETURN(const std::vector<vault::Job> jobs, v.jobs().List());
     for (vault::Job job : jobs) {
       if (job.state != "running") continue;
@@ -163,16 +177,9 @@ Status CleanUpAfterCrash(Home::Impl& home) {
     }
     SELVEDGE_ASSIGN_OR_RETURN(const std::vector<AdapterInfo> adapters, v.registry().List());
     for (const AdapterInfo& a : adapters) known.insert(a.id);
+    RemoveOrphans(v.home() + "/adapters", known);  // inside: an import writes and registers inside one
     return OkStatus();
   });
-  if (!updated.ok()) return updated;
-  std::error_code ec;
-  std::vector<std::filesystem::path> orphans;
-  for (const auto& entry : std::filesystem::directory_iterator(v.home() + "/adapters", ec)) {
-    if (!known.contains(entry.path().filename().string())) orphans.push_back(entry.path());
-  }
-  for (const auto& path : orphans) std::filesystem::remove_all(path, ec);
-  return OkStatus();
 }
 
 Result<PreparedJob> PrepareJob(Home::Impl& home, const TrainOptions& options,

@@ -124,6 +124,7 @@ CommandLine::CommandLine()
     : root_("On-device personalization: a frozen quantized model and private LoRA adapters.",
             "selvedge") {
   root_.formatter(std::make_shared<HelpFormatter>());
+  root_.require_subcommand(0, 1);
   root_.set_help_flag("-h,--help", "Print this help and exit");
   root_.set_version_flag(
       "--version", [] { return VersionText(); }, "Print the version and exit");
@@ -131,8 +132,7 @@ CommandLine::CommandLine()
   AddText(&root_, "--home", &context_.home, "DIR",
           "The encrypted home (default: $SELVEDGE_HOME, then selvedge in the XDG data folder)");
   AddText(&root_, "--key-file", &context_.key.key_file, "FILE",
-          "Key of the home: 32 bytes or 64 hex digits (also $SELVEDGE_KEY_FILE)")
-      ->group("Global options");
+          "Key of the home: 32 bytes or 64 hex digits (also $SELVEDGE_KEY_FILE)");
   AddText(&root_, "--passphrase-file", &context_.key.passphrase_file, "FILE",
           "Passphrase of the home: the file's first line (also $SELVEDGE_PASSPHRASE_FILE)");
   root_.add_flag("--json", context_.out.json, "One JSON object on stdout, nothing else there");
@@ -154,6 +154,7 @@ CLI::App* CommandLine::Add(CLI::App* parent, const std::string& name,
 CLI::App* CommandLine::AddGroup(const std::string& name, const std::string& description) {
   CLI::App* app = root_.add_subcommand(name, description);
   app->fallthrough();
+  app->require_subcommand(0, 1);
   return app;
 }
 

@@ -78,6 +78,9 @@ Status Show(Context& context, const DataFlags& flags) {
 Status Export(Context& context, const DataFlags& flags) {
   SELVEDGE_ASSIGN_OR_RETURN(const Home home, OpenHome(context));
   SELVEDGE_ASSIGN_OR_RETURN(const auto records, home.Records(FilterOf(flags)));
+  if (records.empty() && !flags.id.empty()) {
+    return NotFoundError("data export: no record with that id");
+  }
   for (const Record& record : records) {
     if (context.out.failed()) break;
     context.out.JsonLine(RecordJson(record));
@@ -92,6 +95,7 @@ Status Delete(Context& context, const DataFlags& flags) {
   }
   SELVEDGE_ASSIGN_OR_RETURN(Home home, OpenHome(context));
   SELVEDGE_ASSIGN_OR_RETURN(const int64_t deleted, home.DeleteRecords(FilterOf(flags)));
+  if (deleted == 0 && !flags.id.empty()) return NotFoundError("data delete: no record with that id");
   Json report = {{"deleted", deleted}};
   SELVEDGE_ASSIGN_OR_RETURN(const Json left, StatsJson(home, {}));
   report.update(left);

@@ -5,6 +5,7 @@
 #include <selvedge/machine.h>
 
 #include "apps/cli/commands.h"
+#include "apps/cli/opening.h"
 #include "apps/cli/progress.h"
 #include "apps/cli/scratch_home.h"
 #include "apps/cli/signals.h"
@@ -43,6 +44,7 @@ Status Demonstrate(Context& context, const demo::DemoOptions& flags) {
   demo::DemoOptions options = flags;
   options.threads = static_cast<int>(context.threads);
   options.home = context.home;
+  SELVEDGE_ASSIGN_OR_RETURN(options.key, Key(context));
   std::unique_ptr<ScratchHome> scratch;
   if (options.home.empty()) {
     SELVEDGE_ASSIGN_OR_RETURN(scratch, ScratchHome::Create());
@@ -77,7 +79,7 @@ void AddDemo(CommandLine* line) {
       "selvedge demo", [options](Context& context) { return Demonstrate(context, *options); });
   AddReal(app, "--epsilon", &options->epsilon, 1e-6, 1e6, "Privacy budget (default 8)");
   AddReal(app, "--delta", &options->delta, 1e-15, 0.1, "Delta of the claim (default 1e-5)");
-  AddInt(app, "--steps", &options->steps, 1, 100'000, "Training steps (default: chosen)");
+  AddInt(app, "--steps", &options->steps, 1, 100'000, "Training steps (default 30)");
   AddSeed(app, "-s,--seed", &options->seed, "Seed of order and initialisation (default 1)");
 }
 

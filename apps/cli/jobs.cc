@@ -79,7 +79,7 @@ void AddJobs(CommandLine* line) {
   CLI::App* resume = line->Add(group, "resume", "Go on with a stopped job.", "selvedge jobs resume",
                                [id](Context& context) { return Resume(context, *id); });
   CLI::App* cancel =
-      line->Add(group, "cancel", "Give a stopped or deferred job up.", "selvedge jobs cancel j-3",
+      line->Add(group, "cancel", "Give a stopped job up.", "selvedge jobs cancel j-3",
                 [id](Context& context) { return Cancel(context, *id); });
   AddText(show, "id", id.get(), "ID", "The job")->required();
   AddText(resume, "id", id.get(), "ID", "The job (default: the newest stopped one)");

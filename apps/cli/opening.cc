@@ -12,10 +12,10 @@ std::string Environment(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-// Whether a command that only wants the active adapter can do without a home: nobody named one, and
-// there is none at the usual place.
+// Whether a command that names no adapter of a home can do without one: nobody named a home, and there
+// is none at the usual place.
 bool MayLackHome(const Context& context, const std::string& adapter, const Status& status) {
-  if (!context.home.empty() || adapter != "active") return false;
+  if (!context.home.empty() || (adapter != "active" && adapter != "none")) return false;
   return status.code() == StatusCode::kNotFound || !HomePath(context).ok();
 }
 
@@ -55,7 +55,7 @@ void AddModelOption(CLI::App* app, ModelOptions* options, const std::string& fal
 }
 
 void AddAdapterOptions(CLI::App* app, ModelOptions* options) {
-  AddText(app, "--adapter", &options->adapter, "ID|none",
+  AddText(app, "--adapter", &options->adapter, "ID|active|none",
           "Adapter of the home (default: the active one; none beside --lora)");
   AddTexts(app, "--lora", &options->lora, "FILE[=SCALE]",
            "LoRA adapter, GGUF file or PEFT folder; may be repeated");
@@ -84,7 +84,8 @@ Result<Serving> OpenServing(const Context& context, const ModelOptions& options)
                     : serving.lora.empty()   ? "active"
                                              : "none";
   std::string model = options.model;
-  if (serving.adapter != "none") {
+  // The home says which base model is meant, also when none of its adapters is wanted.
+  if (serving.adapter != "none" || model.empty()) {
     Result<Home> home = OpenHome(context);
     if (!home.ok() && !MayLackHome(context, serving.adapter, home.status())) return home.status();
     if (home.ok()) {
@@ -95,7 +96,7 @@ Result<Serving> OpenServing(const Context& context, const ModelOptions& options)
   SELVEDGE_ASSIGN_OR_RETURN(Engine engine,
                             Engine::Open({model, static_cast<int>(context.threads)}));
   serving.engine = std::make_unique<Engine>(std::move(engine));
-  if (serving.home != nullptr) {
+  if (serving.home != nullptr && serving.adapter != "none") {
     SELVEDGE_RETURN_IF_ERROR(serving.engine->AttachHome(serving.home.get()));
   }
   return serving;

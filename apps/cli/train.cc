@@ -61,8 +61,8 @@ void AddPrivacyFlags(CLI::App* app, TrainFlags* flags) {
 }
 
 void AddAdapterFlags(CLI::App* app, TrainFlags* flags) {
-  AddInt(app, "--rank", &flags->rank, 1, 4096, "LoRA rank (default 8)");
-  AddReal(app, "--alpha", &flags->options.alpha, 1e-6, 1e6, "LoRA alpha (default 16)");
+  AddInt(app, "--rank", &flags->rank, 1, 256, "LoRA rank (default 8)");
+  AddReal(app, "--alpha", &flags->options.alpha, 1e-3, 1e4, "LoRA alpha (default 16)");
   AddText(app, "--target-modules", &flags->target_modules, "LIST",
           "all-linear, or some of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj "
           "separated by commas (default all-linear)");
@@ -73,10 +73,10 @@ void AddAdapterFlags(CLI::App* app, TrainFlags* flags) {
 void AddScheduleFlags(CLI::App* app, TrainFlags* flags) {
   TrainOptions* options = &flags->options;
   constexpr int64_t kMost = 1'000'000;
-  AddInt(app, "--steps", &options->steps, 1, kMost, "Steps (default: from the amount of data)");
+  AddInt(app, "--steps", &options->steps, 1, kMost, "Steps (default 30)");
   AddInt(app, "--batch-size", &options->batch_size, 1, int64_t{1} << 30,
          "Expected groups per step, drawn at random (default: all of them)");
-  AddInt(app, "--seq-len", &options->seq_len, 2, int64_t{1} << 20,
+  AddInt(app, "--seq-len", &options->seq_len, 8, int64_t{1} << 20,
          "Tokens kept of a record (default: the context)");
   AddInt(app, "--memory-limit", &options->memory_limit_mb, 1, int64_t{1} << 30,
          "Memory limit in MiB");

@@ -5,6 +5,7 @@
 namespace selvedge::cli {
 
 Json ToJson(const PrivacyStatement& statement) {
+  if (statement.accountant.empty()) return nullptr;  // no differential privacy, no claim
   return {{"unit", statement.unit},
           {"epsilon", statement.epsilon},
           {"delta", statement.delta},
@@ -38,11 +39,11 @@ Json ToJson(const TrainReport& report) {
 Result<TrainReport> RunTraining(Home& home, const TrainOptions& options, bool quiet) {
   CatchStopSignals();
   Progress bar("train", quiet);
-  return home.Train(options, StopFlag(), [&bar](const TrainProgress& progress) {
+  return home.Train(options, StopFlag(), [&bar, dp = options.dp](const TrainProgress& progress) {
+    const std::string privacy = dp ? ", epsilon " + NumberText(progress.epsilon_spent) : "";
     bar.Update(progress.step, progress.steps,
                "loss " + NumberText(progress.loss) + ", " +
-                   NumberText(progress.label_tokens_per_s) + " tokens/s, epsilon " +
-                   NumberText(progress.epsilon_spent));
+                   NumberText(progress.label_tokens_per_s) + " tokens/s" + privacy);
   });
 }
 

@@ -73,6 +73,7 @@ class Demo {
     Stage("creating an encrypted home");
     HomeOptions home;
     home.path = options_.home;
+    home.key = options_.key;
     home.epsilon_budget = options_.epsilon;
     home.delta = options_.delta;
     return Home::Create(home);

@@ -14,6 +14,7 @@ namespace selvedge::demo {
 
 struct DemoOptions {
   std::string home;  // folder of the home to make; must not hold one
+  KeySource key;
   double epsilon = 8;
   double delta = 1e-5;
   int64_t steps = 0;  // 0 = chosen by the trainer

@@ -114,7 +114,7 @@ struct AdapterInfo {
 
 struct JobInfo {
   std::string id;
-  std::string state;  // "running" | "stopped" | "done" | "failed" | "cancelled" | "deferred"
+  std::string state;  // "running" | "stopped" | "done" | "failed" | "cancelled"
   std::string reason;
   std::string created;
   std::string updated;
@@ -169,7 +169,7 @@ struct TrainOptions {
   double alpha = 16;
   std::vector<std::string> target_modules = {
       "all-linear"};            // or q_proj k_proj v_proj o_proj gate_proj up_proj down_proj
-  int64_t steps = 0;            // 0 = chosen from the amount of data
+  int64_t steps = 0;            // 0 = 30
   int64_t batch_size = 0;       // expected groups per step; 0 = full batch, else Poisson sampling
   int64_t seq_len = 0;          // tokens per record kept; 0 = the model's context
   double learning_rate = 0;     // 0 = default for the optimizer and mode

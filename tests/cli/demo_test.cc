@@ -1,6 +1,8 @@
 #include <signal.h>
 
+#include <chrono>
 #include <filesystem>
+#include <thread>
 
 #include "tests/cli/command.h"
 
@@ -27,7 +29,7 @@ TEST(Demo, RunsTheWholeLoopAndLeavesNothingBehind) {
   EXPECT_GE(report["redactions"], 40);
   EXPECT_LE(report["epsilon"], 8);
   EXPECT_LE(report["delta"], 1e-5);
-  EXPECT_LT(report["ppl_after"], report["ppl_before"]);
+  EXPECT_LE(report["ppl_after"].get<double>(), 0.88 * report["ppl_before"].get<double>());
   EXPECT_GT(report["swap_ms"], 0);
   EXPECT_NE(report["text_before"], report["text_after"]);
   EXPECT_EQ(EntriesOf(sandbox), 0u);
@@ -36,8 +38,11 @@ TEST(Demo, RunsTheWholeLoopAndLeavesNothingBehind) {
 TEST(Demo, RemovesItsHomeWhenStopped) {
   const Sandbox sandbox;
   Running running(sandbox, {"demo", "--quiet"});
-  while (EntriesOf(sandbox) == 0) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (EntriesOf(sandbox) == 0 && std::chrono::steady_clock::now() < end) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
+  ASSERT_GT(EntriesOf(sandbox), 0u);
   running.Signal(SIGINT);
   EXPECT_EQ(running.Wait(), 130);
   EXPECT_EQ(EntriesOf(sandbox), 0u);

@@ -26,6 +26,8 @@ const std::vector<Wrong> kWrong = {
     {"UnknownCommand", {"generat"}, "did you mean 'generate'?"},
     {"NoSubcommand", {"privacy"}, "status"},
     {"UnknownSubcommand", {"privacy", "statsu"}, "did you mean 'status'?"},
+    {"SecondCommand", {"doctor", "demo"}, "demo"},
+    {"CommandAfterSubcommand", {"privacy", "status", "demo"}, "demo"},
     {"UnknownFlag", {"generate", "--promt", "a"}, "did you mean '--prompt'?"},              // H15
     {"UnknownGlobalFlag", {"--jsno", "doctor"}, "did you mean '--json'?"},                  // H15
     {"MissingValue", {"generate", "-p"}, "--prompt"},                                       // H15
@@ -100,6 +102,13 @@ TEST(Usage, TextAfterAFlagMayBeginWithADash) {
   const Sandbox sandbox;
   const Finished finished = sandbox.Run({"generate", "-p", "- one", "-n", "0", "--json"});
   EXPECT_EQ(finished.exit_code, 0) << finished.err;
+}
+
+TEST(Usage, TheNameOfACommandIsTextWhereTextIsMeant) {
+  const Sandbox sandbox;
+  const Finished named = sandbox.Run({"model", "tokenize", "train", "--ids", "--json"});
+  ASSERT_EQ(named.exit_code, 0) << named.err;
+  EXPECT_FALSE(named.Json()["ids"].empty());
 }
 
 }  // namespace
