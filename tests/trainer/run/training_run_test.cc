@@ -214,6 +214,11 @@ TEST_F(TrainingRun, RefusesADamagedCheckpoint) {
                            host.checkpoint.begin() + static_cast<long>(host.checkpoint.size() / 2));
   EXPECT_EQ(Run(config, host, cut).status().code(), StatusCode::kFormat);
   EXPECT_EQ(Run(config, host, {1, 2, 3}).status().code(), StatusCode::kFormat);
+  for (const size_t at : {size_t{0}, size_t{20}, host.checkpoint.size() - 1}) {
+    std::vector<uint8_t> flipped = host.checkpoint;
+    flipped[at] ^= 1;
+    EXPECT_EQ(Run(config, host, flipped).status().code(), StatusCode::kFormat);
+  }
 }
 
 TEST_F(TrainingRun, ReportsACheckpointThatCannotBeSaved) {
