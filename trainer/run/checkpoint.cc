@@ -69,9 +69,9 @@ Status ReadFloats(const std::map<std::string, at::Tensor>& map, const char* name
 
 std::vector<uint8_t> Seal(const std::string& archive) {
   const core::Sha256Digest digest = core::Sha256().Update(archive).Finish();
-  std::vector<uint8_t> bytes(kMagic.begin(), kMagic.end());
-  bytes.insert(bytes.end(), digest.begin(), digest.end());
-  bytes.insert(bytes.end(), archive.begin(), archive.end());
+  std::vector<uint8_t> bytes(kHeaderBytes + archive.size());
+  const auto after_magic = std::copy(kMagic.begin(), kMagic.end(), bytes.begin());
+  std::copy(archive.begin(), archive.end(), std::copy(digest.begin(), digest.end(), after_magic));
   return bytes;
 }
 
