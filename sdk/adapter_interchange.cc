@@ -52,8 +52,8 @@ AdapterInfo InfoOf(const adapters::Manifest& manifest) {
   return info;
 }
 
-// Writes the folder and the registry row in one transaction, so that a clean-up in another process (which holds
-// one too) never takes the folder for an orphan.
+// Writes the folder and the registry row in one transaction, so that a clean-up in another process
+// (which holds one too) never takes the folder for an orphan.
 Status WriteAndRegister(Home::Impl& home, const adapters::LoraAdapter& adapter,
                         const adapters::BaseShape& shape, adapters::Manifest* manifest) {
   SELVEDGE_ASSIGN_OR_RETURN(const adapters::SigningKey key, home.ReadSigningKey());

@@ -185,7 +185,8 @@ Status Home::Revoke(const std::string& source, const std::string& purpose) {
     SELVEDGE_ASSIGN_OR_RETURN(
         retired, v.registry().RetireBySource(source, "consent of a source was revoked"));
     SELVEDGE_ASSIGN_OR_RETURN(cancelled, v.jobs().UnfinishedWithSource(source));
-    return CancelJobs(v, cancelled, "consent of a source was revoked");
+    SELVEDGE_RETURN_IF_ERROR(CancelJobs(v, cancelled, "consent of a source was revoked"));
+    return impl_->RemoveOrphanFolders();
   });
   if (!updated.ok()) return updated;
   impl_->RemoveAdapterFiles(retired);
@@ -226,7 +227,7 @@ Result<int64_t> Home::DeleteRecords(const RecordFilter& filter) {
       SELVEDGE_RETURN_IF_ERROR(CancelJobs(v, jobs, "a record was deleted"));
       Append(cancelled, jobs);
     }
-    return OkStatus();
+    return impl_->RemoveOrphanFolders();
   });
   if (!updated.ok()) return updated;
   impl_->RemoveAdapterFiles(retired);

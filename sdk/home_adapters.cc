@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <set>
 
 #include "core/digest.h"
 #include "core/secure_random.h"
@@ -97,6 +98,19 @@ Status Home::Impl::RequireIntactLedger() {
 void Home::Impl::RemoveAdapterFiles(const std::vector<std::string>& ids) {
   std::error_code ec;
   for (const std::string& id : ids) std::filesystem::remove_all(AdapterFolder(id), ec);
+}
+
+Status Home::Impl::RemoveOrphanFolders() {
+  std::set<std::string> known;
+  SELVEDGE_ASSIGN_OR_RETURN(const std::vector<AdapterInfo> adapters, vault->registry().List());
+  for (const AdapterInfo& adapter : adapters) known.insert(adapter.id);
+  std::error_code ec;
+  std::vector<std::filesystem::path> orphans;
+  for (const auto& entry : std::filesystem::directory_iterator(vault->home() + "/adapters", ec)) {
+    if (!known.contains(entry.path().filename().string())) orphans.push_back(entry.path());
+  }
+  for (const auto& path : orphans) std::filesystem::remove_all(path, ec);
+  return OkStatus();
 }
 
 std::string Home::Impl::AdapterFolder(const std::string& id) const {

@@ -49,6 +49,9 @@ struct Home::Impl {
   Status RequireIntactLedger();
   // Deletes the weights of retired adapters; their registry rows stay.
   void RemoveAdapterFiles(const std::vector<std::string>& ids);
+  // Removes folders of adapters/ without a registry row: what a crash left half written. Call
+  // inside a vault update; who writes a folder registers it inside the same one.
+  Status RemoveOrphanFolders();
   std::string AdapterFolder(const std::string& id) const;
   std::string CheckpointPath(const std::string& job_id) const;
 
@@ -61,7 +64,8 @@ struct Home::Impl {
   std::shared_ptr<const BaseModel> base_;
 };
 
-// "a-20260301T093000Z-1a2b3c4d": when, and 32 random bits, so that the same weights may come in twice.
+// "a-20260301T093000Z-1a2b3c4d": when, and 32 random bits, so that the same weights may come in
+// twice.
 Result<std::string> NewAdapterId(const std::string& created);
 
 // Head counts and sizes that PEFT files need, from a loaded model.

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "core/clock.h"
@@ -57,8 +58,9 @@ AdapterInfo InfoOf(const adapters::Manifest& m, const GateReport& gate) {
 }
 
 // One transaction: the adapter is registered and active and its job done, or none of it.
-Status Register(Home::Impl& home, const PreparedJob& prepared, const AdapterInfo& info,
-                const trainer::Outcome& outcome) {
+// Ends the job and registers what `write` says it wrote, in one transaction.
+Status Register(Home::Impl& home, const PreparedJob& prepared, const trainer::Outcome& outcome,
+                const std::function<Result<AdapterInfo>()>& write) {
   const Lock lock(home.mutex);
   vault::Vault& v = *home.vault;
   return v.Update([&]() -> Status {
@@ -67,6 +69,7 @@ Status Register(Home::Impl& home, const PreparedJob& prepared, const AdapterInfo
       return PolicyError("train: the job was cancelled (" + job.reason +
                          "), its result is dropped");
     }
+    SELVEDGE_ASSIGN_OR_RETURN(const AdapterInfo info, write());
     const bool accepted = info.state == "available";
     job.state = "done";
     job.reason = info.reason;
@@ -123,13 +126,16 @@ Status FinishJob(Home::Impl& home, const PreparedJob& prepared, const BaseModel&
     SELVEDGE_RETURN_IF_ERROR(FillEpsilon(home, report));
   }
   report->privacy = manifest.privacy;
-  if (gate.accepted) {
-    SELVEDGE_ASSIGN_OR_RETURN(const adapters::SigningKey key, home.ReadSigningKey());
-    SELVEDGE_ASSIGN_OR_RETURN(
-        manifest, adapters::WriteAdapter(home.AdapterFolder(manifest.id), *candidate, manifest,
-                                         ShapeOf(*base.model), key));
-  }
-  const Status registered = Register(home, prepared, InfoOf(manifest, gate), outcome);
+  SELVEDGE_ASSIGN_OR_RETURN(const adapters::SigningKey key, home.ReadSigningKey());
+  const auto write = [&]() -> Result<AdapterInfo> {
+    if (gate.accepted) {
+      SELVEDGE_ASSIGN_OR_RETURN(
+          manifest, adapters::WriteAdapter(home.AdapterFolder(manifest.id), *candidate, manifest,
+                                           ShapeOf(*base.model), key));
+    }
+    return InfoOf(manifest, gate);
+  };
+  const Status registered = Register(home, prepared, outcome, write);
   if (!registered.ok()) {
     home.RemoveAdapterFiles({manifest.id});
     return registered;

@@ -55,6 +55,8 @@ Result<bool> Restore(Home::Impl& home, const std::vector<vault::EligibleRecord>&
       vault::ReadCheckpoint(home.CheckpointPath(out->job.id), v.checkpoint_key(), out->job.id);
   if (checkpoint.ok()) {
     out->checkpoint = std::move(checkpoint).value();
+  } else if (checkpoint.status().code() == StatusCode::kAuth) {
+    vault::RemoveCheckpoint(home.CheckpointPath(out->job.id));  // both copies damaged: step 0 again
   } else if (checkpoint.status().code() != StatusCode::kNotFound) {
     return checkpoint.status();
   }
@@ -150,23 +152,8 @@ Status CheckConditions(const std::vector<Condition>& wanted, const std::string& 
   return DeferredError("train: waiting for: " + waiting);
 }
 
-namespace {
-
-// Adapter folders without a registry row: what a crash between the two left.
-void RemoveOrphans(const std::string& adapters, const std::set<std::string>& known) {
-  std::error_code ec;
-  std::vector<std::filesystem::path> orphans;
-  for (const auto& entry : std::filesystem::directory_iterator(adapters, ec)) {
-    if (!known.contains(entry.path().filename().string())) orphans.push_back(entry.path());
-  }
-  for (const auto& path : orphans) std::filesystem::remove_all(path, ec);
-}
-
-}  // namespace
-
 Status CleanUpAfterCrash(Home::Impl& home) {
   Vault& v = *home.vault;
-  std::set<std::string> known;
   return v.Update([&]() -> Status {
     SELVEDGE_ASSIGN_OR_RETURN(const std::vector<vault::Job> jobs, v.jobs().List());
     for (vault::Job job : jobs) {
@@ -175,10 +162,7 @@ Status CleanUpAfterCrash(Home::Impl& home) {
       job.reason = "interrupted";
       SELVEDGE_RETURN_IF_ERROR(v.jobs().Update(job));
     }
-    SELVEDGE_ASSIGN_OR_RETURN(const std::vector<AdapterInfo> adapters, v.registry().List());
-    for (const AdapterInfo& a : adapters) known.insert(a.id);
-    RemoveOrphans(v.home() + "/adapters", known);  // inside: an import writes and registers inside one
-    return OkStatus();
+    return home.RemoveOrphanFolders();
   });
 }
 

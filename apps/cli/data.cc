@@ -89,13 +89,20 @@ Status Export(Context& context, const DataFlags& flags) {
 }
 
 Status Delete(Context& context, const DataFlags& flags) {
+  const Status everything = UsageError(
+      "data delete: this deletes every record, --yes is needed, or --source, --id or --before");
   if (flags.source.empty() && flags.id.empty() && flags.before.empty() && !flags.yes) {
-    return UsageError(
-        "data delete: this deletes every record, --yes is needed, or --source, --id or --before");
+    return everything;
   }
   SELVEDGE_ASSIGN_OR_RETURN(Home home, OpenHome(context));
+  if (!flags.yes && flags.id.empty()) {
+    SELVEDGE_ASSIGN_OR_RETURN(const DataStats matching, home.Stats(FilterOf(flags)));
+    SELVEDGE_ASSIGN_OR_RETURN(const DataStats all, home.Stats({}));
+    if (all.records > 0 && matching.records == all.records) return everything;
+  }
   SELVEDGE_ASSIGN_OR_RETURN(const int64_t deleted, home.DeleteRecords(FilterOf(flags)));
-  if (deleted == 0 && !flags.id.empty()) return NotFoundError("data delete: no record with that id");
+  if (deleted == 0 && !flags.id.empty())
+    return NotFoundError("data delete: no record with that id");
   Json report = {{"deleted", deleted}};
   SELVEDGE_ASSIGN_OR_RETURN(const Json left, StatsJson(home, {}));
   report.update(left);

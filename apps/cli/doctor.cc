@@ -13,7 +13,8 @@ Status Diagnose(Context& context, const ModelOptions& options) {
   bool ok = true;
   Json list = Json::array();
   for (const DoctorCheck& check : checks) {
-    // A condition that does not hold, or cannot be known here, makes training wait; nothing is broken.
+    // A condition that does not hold, or cannot be known here, makes training wait; nothing is
+    // broken.
     if (!check.name.starts_with("condition ")) ok = ok && check.ok;
     list.push_back({{"name", check.name}, {"ok", check.ok}, {"detail", check.detail}});
   }

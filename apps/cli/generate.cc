@@ -59,7 +59,7 @@ Status Generate(Context& context, const GenerateFlags& flags) {
   CatchStopSignals();
   SELVEDGE_ASSIGN_OR_RETURN(const GenerateResult result, serving.engine->Generate(options));
   if (context.out.json) {
-    context.out.Report(ToJson(result));
+    if (StopExitCode() == 0) context.out.Report(ToJson(result));
   } else {
     context.out.Write("\n");
     context.out.Note(Summary(result));

@@ -12,8 +12,8 @@ std::string Environment(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-// Whether a command that names no adapter of a home can do without one: nobody named a home, and there
-// is none at the usual place.
+// Whether a command that names no adapter of a home can do without one: nobody named a home, and
+// there is none at the usual place.
 bool MayLackHome(const Context& context, const std::string& adapter, const Status& status) {
   if (!context.home.empty() || (adapter != "active" && adapter != "none")) return false;
   return status.code() == StatusCode::kNotFound || !HomePath(context).ok();
@@ -96,9 +96,16 @@ Result<Serving> OpenServing(const Context& context, const ModelOptions& options)
   SELVEDGE_ASSIGN_OR_RETURN(Engine engine,
                             Engine::Open({model, static_cast<int>(context.threads)}));
   serving.engine = std::make_unique<Engine>(std::move(engine));
-  if (serving.home != nullptr && serving.adapter != "none") {
-    SELVEDGE_RETURN_IF_ERROR(serving.engine->AttachHome(serving.home.get()));
+  if (serving.home == nullptr || serving.adapter == "none") return serving;
+  if (!options.model.empty() && options.adapter.empty()) {
+    SELVEDGE_ASSIGN_OR_RETURN(const std::string digest, serving.engine->BaseDigest());
+    if (digest != serving.home->info().base_digest) {
+      context.out.Note("another base than the home's: its active adapter is not used");
+      serving.adapter = "none";
+      return serving;
+    }
   }
+  SELVEDGE_RETURN_IF_ERROR(serving.engine->AttachHome(serving.home.get()));
   return serving;
 }
 

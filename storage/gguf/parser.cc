@@ -68,7 +68,7 @@ Status Parser::ReadPreamble() {
   if (!cursor_.ReadBytes(4, &magic)) return Ends("magic");
   if (AsText(magic) != "GGUF") {
     const std::string_view kind = untrusted::DescribeFileKind(all);
-    return Fail("magic", "got " + (kind.empty() ? Quote(AsText(magic)) : std::string(kind)) +
+    return Fail("magic", "got " + (kind.empty() ? "other bytes" : std::string(kind)) +
                              ", must be 'GGUF'");
   }
   uint32_t version = 0;

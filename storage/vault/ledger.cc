@@ -138,6 +138,11 @@ Status Ledger::WriteAnchor() const {
   return lock.Commit();
 }
 
+Status Ledger::AdvanceAnchor() const {
+  SELVEDGE_ASSIGN_OR_RETURN(const LedgerCheck check, Verify());
+  return check.intact ? WriteAnchor() : OkStatus();
+}
+
 Result<LedgerCheck> Ledger::Verify() const {
   // The anchor first: rows that another process adds meanwhile then only put the database ahead.
   const Result<Bytes> file = core::ReadFile(anchor_path_, kAnchorBytes);

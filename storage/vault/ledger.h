@@ -33,11 +33,15 @@ class Ledger {
   Ledger(const Database* db, SecretKey key, std::string anchor_path)
       : db_(db), key_(std::move(key)), anchor_path_(std::move(anchor_path)) {}
 
-  // Adds a row. Call inside a transaction; then, after its commit, WriteAnchor().
+  // Adds a row. Call inside a transaction; then, after its commit, AdvanceAnchor().
   Status Append(std::string_view kind, std::string_view subject, std::string_view body) const;
 
-  // Writes the newest row's number and hash beside the database, synced.
+  // Writes the newest row's number and hash beside the database, synced, whatever was there.
   Status WriteAnchor() const;
+
+  // WriteAnchor() if the ledger continues what was anchored. Otherwise the old anchor stays as the
+  // evidence: a revocation in a rolled-back database is kept, and does not make it look whole.
+  Status AdvanceAnchor() const;
 
   // Walks the whole chain and compares it with the anchor. A database behind its anchor was rolled
   // back; one ahead of it was written by us and then interrupted, which is fine.

@@ -159,7 +159,7 @@ Status Vault::Update(const std::function<Status()>& body) {
   SELVEDGE_RETURN_IF_ERROR(body());
   SELVEDGE_ASSIGN_OR_RETURN(const std::string after, ledger_->Head());
   SELVEDGE_RETURN_IF_ERROR(tx.Commit());
-  return after == before ? OkStatus() : ledger_->WriteAnchor();
+  return after == before ? OkStatus() : ledger_->AdvanceAnchor();
 }
 
 Status Vault::ChangeKey(const KeySource& key) {

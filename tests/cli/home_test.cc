@@ -51,6 +51,33 @@ TEST_F(HomeCommand, InitReportsTheBudgetAndKeepsTheHomePrivate) {
   EXPECT_TRUE(status["releases"].empty());
 }
 
+TEST_F(HomeCommand, RevokingInARolledBackDatabaseDoesNotMakeItWhole) {  // D14, F16
+  Init();
+  const std::string database = sandbox.path("home/vault.db");
+  ASSERT_EQ(Run({"consent", "grant", "--source", "notes"}).exit_code, 0);
+  std::filesystem::copy_file(database, sandbox.path("older"));
+  for (const char* source : {"mail", "chat", "diary"}) {
+    ASSERT_EQ(Run({"consent", "grant", "--source", source}).exit_code, 0);
+  }
+  for (const char* extra : {"-wal", "-shm"}) std::filesystem::remove(database + extra);
+  std::filesystem::rename(sandbox.path("older"), database);
+  const auto intact = [&] { return Run({"privacy", "status", "--json"}).Json()["ledger_intact"]; };
+  ASSERT_EQ(intact(), false);
+  EXPECT_EQ(Run({"consent", "revoke", "--source", "notes"}).exit_code, 0);
+  EXPECT_EQ(intact(), false);
+  EXPECT_TRUE(FailsWith(Run({"consent", "grant", "--source", "notes"}), 6));
+  EXPECT_TRUE(FailsWith(Run({"train", "--now"}), 6));
+}
+
+TEST_F(HomeCommand, RevokingRemovesWhatACrashLeftOfAnAdapter) {  // C25
+  Init();
+  ASSERT_EQ(Run({"consent", "grant", "--source", "notes"}).exit_code, 0);
+  const std::string left = sandbox.path("home/adapters/.tmp-1-a-20260101T000000Z-00000000");
+  std::filesystem::create_directories(left);
+  ASSERT_EQ(Run({"consent", "revoke", "--source", "notes"}).exit_code, 0);
+  EXPECT_FALSE(std::filesystem::exists(left));
+}
+
 TEST_F(HomeCommand, InitTwiceChangesNothing) {
   Init();
   const auto before = Run({"privacy", "status", "--json"}).out;

@@ -49,7 +49,7 @@ TEST(BadGguf, AnotherKindOfFileIsNamed) {
   ExpectFormat(Bytes().Raw("<!DOCTYPE html><html>404"), "HTML");
   ExpectFormat(Bytes().Raw("PK\x03\x04............................"), "ZIP");
   ExpectFormat(Bytes().Raw("\x89PNG\r\n\x1A\n................"), "PNG");
-  ExpectFormat(Bytes().Raw("GGUX").U32(3).U64(0).U64(0), "'GGUX', must be 'GGUF'");
+  ExpectFormat(Bytes().Raw("GGUX").U32(3).U64(0).U64(0), "other bytes, must be 'GGUF'");
 }
 
 TEST(BadGguf, OtherVersionsAreNamed) {
