@@ -57,15 +57,16 @@ bool ReadTime(const Json& j, int64_t* ms) {
   }
   if (!it->is_string()) return false;
   if (it->get_ref<const std::string&>().empty()) return true;
+  // Text that names no point in time ("1953", "book 2") leaves the time of arrival: the record is
+  // no worse for it.
   const Result<int64_t> time = vault::ParseTime(it->get_ref<const std::string&>());
-  if (!time.ok()) return false;
-  *ms = *time;
+  if (time.ok()) *ms = *time;
   return true;
 }
 
 // Fields that both JSON formats share; returns why not.
 std::string ReadCommon(const Json& j, CandidateRecord* out) {
-  if (!ReadTime(j, &out->ts)) return "ts: neither ISO 8601 nor seconds since 1970";
+  if (!ReadTime(j, &out->ts)) return "ts: neither text nor seconds since 1970";
   for (const auto& [name, field] : {std::pair("id", &out->id), std::pair("thread", &out->thread),
                                     std::pair("role", &out->role)}) {
     if (!ReadField(j, name, field)) {

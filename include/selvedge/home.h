@@ -62,7 +62,7 @@ struct Record {
   std::string source;
   std::string thread;  // may be empty
   std::string role;    // may be empty
-  std::string ts;      // ISO 8601; empty = time of arrival
+  std::string ts;      // ISO 8601; else, or empty: time of arrival
 };
 
 enum class RecordFormat { kText, kJsonl, kChat };
