@@ -15,7 +15,7 @@ inline constexpr size_t kPanelStride = kPanelDepth + 16;
 // Activations rounded to 8 bits, in blocks of 32.
 struct QuantizedActivations {
   const int8_t* q;      // [tokens, stride], in [-127, 127]
-  const float* scales;  // [tokens, stride / 32]
+  const float* scales;  // [tokens, stride / 32], halves (reference::ActivationScale)
   const int32_t* sums;  // [tokens, stride / 32], sum of q over the block
   size_t stride;        // K
 };

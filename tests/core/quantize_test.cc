@@ -140,6 +140,34 @@ TEST(Quantize, TypesWithoutAQuantizerAreRefused) {
   EXPECT_FALSE(QuantizeRow(DType::kI32, x, block, 256));
 }
 
+// SOURCE: quantize_row_q8_0 of ggml (llama.cpp d32676d77): d = max|x| / 127 is stored as binary16,
+// the values are divided by the unrounded d. 1 / 127 = 0x2008 (0.00787354) as a half.
+TEST(QuantizeActivations, RoundsTheScaleToAHalfAndTheValuesWithTheExactScale) {
+  float x[32] = {1.0f, -0.5f, 0.25f};
+  for (const core::Isa isa : AvailableIsas()) {
+    int8_t q[32];
+    float scale;
+    int32_t sum;
+    TableFor(isa).quantize_activations(x, 32, q, &scale, &sum);
+    EXPECT_EQ(scale, reference::HalfToFloat(0x2008)) << core::IsaName(isa);
+    EXPECT_EQ(q[0], 127);
+    EXPECT_EQ(q[1], -64);  // -63.5, ties to even
+    EXPECT_EQ(q[2], 32);   // 31.75
+  }
+}
+
+TEST(QuantizeActivations, KeepsScalesBeyondTheHalves) {
+  float x[32] = {1e9f};
+  for (const core::Isa isa : AvailableIsas()) {
+    int8_t q[32];
+    float scale;
+    int32_t sum;
+    TableFor(isa).quantize_activations(x, 32, q, &scale, &sum);
+    EXPECT_EQ(scale, 1e9f / 127.0f) << core::IsaName(isa);
+    EXPECT_EQ(q[0], 127);
+  }
+}
+
 TEST(QuantizeActivations, EveryIsaGivesTheBlocksOfTheScalarTwin) {
   SeededRandom random(5);
   for (const size_t n : {32u, 96u, 1024u}) {

@@ -127,6 +127,12 @@ bool QuantizeRow(core::DType type, const float* src, uint8_t* dst, size_t n) {
   }
 }
 
+float ActivationScale(float largest) {
+  const float exact = largest / 127.0f;
+  const float half = HalfToFloat(FloatToHalf(exact));
+  return std::isfinite(half) ? half : exact;
+}
+
 void QuantizeActivations(const float* x, size_t n, int8_t* q, float* scales) {
   for (size_t b = 0; b < n / kBlock; ++b, x += kBlock, q += kBlock) {
     float largest = 0;
@@ -135,7 +141,7 @@ void QuantizeActivations(const float* x, size_t n, int8_t* q, float* scales) {
     bool finite = true;
     for (size_t j = 0; j < kBlock; ++j) finite = finite && std::isfinite(x[j]);
     const float inverse = finite && largest > 0 ? 127.0f / largest : 0.0f;
-    scales[b] = finite ? largest / 127.0f : std::nanf("");
+    scales[b] = finite ? ActivationScale(largest) : std::nanf("");
     for (size_t j = 0; j < kBlock; ++j) {
       q[j] = finite
                  ? static_cast<int8_t>(std::clamp(std::nearbyint(x[j] * inverse), -127.0f, 127.0f))

@@ -12,7 +12,13 @@ namespace selvedge::kernels::reference {
 void DequantizeRow(core::DType type, const uint8_t* src, float* dst, size_t n);
 bool QuantizeRow(core::DType type, const float* src, uint8_t* dst, size_t n);
 
-// Activations for the integer products: per 32 values, scale = max|x| / 127, q = round(x / scale).
+// The scale of a block of activations whose largest magnitude is `largest`: largest / 127, rounded
+// to a half as in ggml's block_q8_0, whose results we follow. Beyond the halves' range it stays as
+// it is, so that huge activations do not become infinite.
+float ActivationScale(float largest);
+
+// Activations for the integer products: per 32 values, q = round(x * 127 / max|x|), ties to even,
+// and ActivationScale(max|x|).
 //   q      [n] int8 in [-127, 127]
 //   scales [n / 32]
 void QuantizeActivations(const float* x, size_t n, int8_t* q, float* scales);

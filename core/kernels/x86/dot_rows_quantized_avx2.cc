@@ -37,6 +37,13 @@ __m256i Products(__m256i w, __m256i x) {
   return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
 }
 
+// reference::ActivationScale
+float ActivationScale(float largest) {
+  const float exact = largest / 127.0f;
+  const float half = _cvtsh_ss(_cvtss_sh(exact, _MM_FROUND_TO_NEAREST_INT));
+  return half <= 65504.0f ? half : exact;
+}
+
 template <typename Type, size_t Rows>
 void Dots(const uint8_t* w, size_t row_bytes, size_t k, const QuantizedActivations& x, float* y) {
   __m256 acc[Rows];
@@ -94,7 +101,7 @@ void QuantizeActivations_Avx2(const float* x, size_t n, int8_t* q, float* scales
     m = _mm_max_ps(m, _mm_movehl_ps(m, m));
     const float amax = _mm_cvtss_f32(_mm_max_ss(m, _mm_movehdup_ps(m)));
     const bool finite = _mm256_movemask_ps(_mm256_cmp_ps(nan_probe, nan_probe, _CMP_UNORD_Q)) == 0;
-    scales[b] = finite ? amax / 127.0f : __builtin_nanf("");
+    scales[b] = finite ? ActivationScale(amax) : __builtin_nanf("");
     const __m256 inverse = _mm256_set1_ps(finite && amax > 0 ? 127.0f / amax : 0.0f);
     __m256i r[4];
     for (int i = 0; i < 4; ++i) {
