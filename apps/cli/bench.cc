@@ -160,6 +160,51 @@ Status Ingest(Context& context, const BenchFlags& flags) {
   return OkStatus();
 }
 
+struct TrainBenchFlags {
+  ModelOptions model;
+  std::string dp = "on";
+  int64_t rank = 8;
+  TrainBenchOptions options;
+};
+
+Status Train(Context& context, const TrainBenchFlags& flags) {
+  TrainBenchOptions options = flags.options;
+  options.dp = flags.dp == "on";
+  options.rank = static_cast<int>(flags.rank);
+  options.threads = static_cast<int>(context.threads);
+  SELVEDGE_ASSIGN_OR_RETURN(const Engine engine, OpenEngine(context, flags.model));
+  SELVEDGE_ASSIGN_OR_RETURN(const TrainBench bench, BenchTrain(engine, options));
+  Json report = {{"tokens_per_s", Spread(bench.tokens_per_s)},
+                 {"tokens_per_cpu_s", Spread(bench.tokens_per_cpu_s)},
+                 {"loss", bench.loss},
+                 {"dp", options.dp},
+                 {"rank", options.rank},
+                 {"batch_size", options.batch_size},
+                 {"seq_len", options.seq_len}};
+  BenchFlags common;
+  common.repetitions = options.repetitions;
+  SELVEDGE_RETURN_IF_ERROR(AddCircumstances(engine, context, common, &report));
+  report["peak_rss_mb"] = bench.peak_rss_mb;  // before the file was read once more for its digest
+  context.out.Report(report);
+  return OkStatus();
+}
+
+void AddBenchTrain(CommandLine* line, CLI::App* group) {
+  auto flags = std::make_shared<TrainBenchFlags>();
+  CLI::App* app = line->Add(group, "train", "Label tokens per second of training steps.",
+                            "selvedge bench train -m m.gguf --batch-size 4 --seq-len 256",
+                            [flags](Context& context) { return Train(context, *flags); });
+  TrainBenchOptions* options = &flags->options;
+  AddModelOption(app, &flags->model, "the embedded one");
+  AddChoice(app, "--dp", &flags->dp, {"on", "off"}, "Differential privacy (default on)");
+  AddInt(app, "--rank", &flags->rank, 1, 256, "LoRA rank (default 8)");
+  AddInt(app, "--batch-size", &options->batch_size, 1, 1'000'000, "Sequences of a step (4)");
+  AddInt(app, "--seq-len", &options->seq_len, 8, int64_t{1} << 20, "Labels of a sequence (256)");
+  AddInt(app, "--memory-limit", &options->memory_limit_mb, 1, int64_t{1} << 24,
+         "Memory limit in MiB");
+  AddInt(app, "-r,--repetitions", &options->repetitions, 1, 1000, "Steps counted (default 5)");
+}
+
 }  // namespace
 
 void AddBench(CommandLine* line) {
@@ -185,6 +230,7 @@ void AddBench(CommandLine* line) {
   CLI::App* cold = line->Add(group, "cold-start", "From starting the program to one token's end.",
                              "selvedge bench cold-start -m m.gguf",
                              [flags](Context& context) { return ColdStart(context, *flags); });
+  AddBenchTrain(line, group);
   AddInt(ingest, "--records", &flags->records, 1, 1'000'000, "Records in a repetition (1000)");
   for (CLI::App* app : {decode, prefill}) {
     AddInt(app, "-n,--tokens", &flags->tokens, 1, int64_t{1} << 30, "Tokens in a repetition");

@@ -28,4 +28,25 @@ Result<std::vector<double>> BenchPrefill(const Engine& engine, const BenchOption
 // set. kUsage without a file.
 Result<std::vector<double>> BenchSwap(const Engine& engine, const BenchOptions& options);
 
+struct TrainBenchOptions {
+  bool dp = true;  // B trained, clipped and noised; false: A and B trained, no privacy
+  int rank = 8;
+  int64_t batch_size = 4;       // sequences of a step; each is a group of its own
+  int64_t seq_len = 256;        // label tokens of a sequence
+  int64_t memory_limit_mb = 0;  // 0 = none
+  int64_t repetitions = 5;      // steps that are counted
+  int threads = 0;
+};
+
+struct TrainBench {
+  std::vector<double> tokens_per_s;      // label tokens, by the clock on the wall, one per step
+  std::vector<double> tokens_per_cpu_s;  // the same by the processor time of all threads
+  double peak_rss_mb = 0;                // of the process up to the end of the run
+  double loss = 0;                       // of the last step, to see that numbers are finite
+};
+
+// Whole training steps on random tokens: gradients of all linear layers, clipping and noise where
+// asked for, optimizer, checkpoint bytes. Nothing is kept. Errors are those of training.
+Result<TrainBench> BenchTrain(const Engine& engine, const TrainBenchOptions& options);
+
 }  // namespace selvedge

@@ -44,6 +44,7 @@ const std::vector<std::vector<std::string>> kCommands = {
     {"privacy", "redact"},
     {"bench", "decode"},
     {"bench", "prefill"},
+    {"bench", "train"},
     {"bench", "swap"},
     {"bench", "ingest"},
     {"bench", "cold-start"},

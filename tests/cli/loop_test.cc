@@ -139,6 +139,20 @@ TEST_F(Loop, D_AdaptersVerifyAndExport) {
   EXPECT_GT(swap.Json()["swap_ms"]["median"], 0);
 }
 
+TEST_F(Loop, BenchTrainMeasuresStepsWithAndWithoutPrivacy) {
+  for (const char* dp : {"on", "off"}) {
+    const Finished bench = Run({"bench", "train", "--dp", dp, "--batch-size", "2", "--seq-len",
+                                "16", "-r", "2", "--json"});
+    ASSERT_EQ(bench.exit_code, 0) << bench.err;
+    const auto report = bench.Json();
+    EXPECT_GT(report["tokens_per_s"]["min"], 0);
+    EXPECT_LE(report["tokens_per_s"]["median"], report["tokens_per_s"]["max"]);
+    EXPECT_GT(report["peak_rss_mb"], 0);
+    EXPECT_NEAR(report["loss"].get<double>(), 10, 9.9);
+  }
+  EXPECT_TRUE(FailsWith(Run({"bench", "train", "--memory-limit", "8"}), 4));
+}
+
 TEST_F(Loop, E_UseAndRollbackSwitch) {
   EXPECT_EQ(Run({"adapters", "use", "none"}).exit_code, 0);
   EXPECT_EQ(StateOf(first), "available");
