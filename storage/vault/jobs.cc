@@ -100,6 +100,29 @@ Result<std::vector<JobRecord>> Jobs::Records(std::string_view job_id) const {
   }
 }
 
+Status Jobs::SetGroups(std::string_view job_id, const std::vector<Bytes>& groups) const {
+  SELVEDGE_ASSIGN_OR_RETURN(
+      Statement put, db_->Prepare("INSERT INTO job_groups (job_id, group_key) VALUES (?, ?)"));
+  for (const Bytes& key : groups) {
+    put.Reset();
+    SELVEDGE_RETURN_IF_ERROR(put.Bind(job_id).Bind(std::span<const uint8_t>(key)).Run());
+  }
+  return OkStatus();
+}
+
+Result<std::vector<Bytes>> Jobs::Groups(std::string_view job_id) const {
+  SELVEDGE_ASSIGN_OR_RETURN(
+      Statement rows,
+      db_->Prepare("SELECT group_key FROM job_groups WHERE job_id = ? ORDER BY group_key"));
+  rows.Bind(job_id);
+  std::vector<Bytes> out;
+  for (;;) {
+    SELVEDGE_ASSIGN_OR_RETURN(const bool more, rows.Step());
+    if (!more) return out;
+    out.push_back(rows.Blob(0));
+  }
+}
+
 Result<std::vector<std::string>> Jobs::UnfinishedWithSource(std::string_view source) const {
   SELVEDGE_ASSIGN_OR_RETURN(
       Statement rows,

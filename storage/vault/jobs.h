@@ -1,5 +1,5 @@
 #pragma once
-// Training jobs, their plans, and which records each of them took in.
+// Training jobs, their plans, and which records and groups each of them took in.
 
 #include <cstdint>
 #include <string>
@@ -43,6 +43,10 @@ class Jobs {
   // The records of a job, written once when it starts.
   Status SetRecords(std::string_view job_id, const std::vector<JobRecord>& records) const;
   Result<std::vector<JobRecord>> Records(std::string_view job_id) const;
+
+  // The groups of a job, written once when it starts.
+  Status SetGroups(std::string_view job_id, const std::vector<Bytes>& groups) const;
+  Result<std::vector<Bytes>> Groups(std::string_view job_id) const;  // by key
 
   // Jobs that can still be resumed ("running" or "stopped") and took in the record or the source.
   Result<std::vector<std::string>> UnfinishedWithSource(std::string_view source) const;

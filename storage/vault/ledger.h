@@ -1,6 +1,6 @@
 #pragma once
 // The append-only ledger of consent and privacy spending: rows chained by a keyed hash, whose head
-// is also kept outside the database, in HOME/ledger.anchor. docs/formats/vault.md, section 4.
+// is also kept outside the database, in HOME/key.json. docs/formats/vault.md, section 4.
 
 #include <cstdint>
 #include <string>
@@ -10,6 +10,7 @@
 #include <selvedge/status.h>
 
 #include "storage/vault/database.h"
+#include "storage/vault/key_blob.h"
 #include "storage/vault/secret.h"
 
 namespace selvedge::vault {
@@ -30,20 +31,20 @@ struct LedgerCheck {
 
 class Ledger {
  public:
-  Ledger(const Database* db, SecretKey key, std::string anchor_path)
-      : db_(db), key_(std::move(key)), anchor_path_(std::move(anchor_path)) {}
+  Ledger(const Database* db, SecretKey key, std::string key_path)
+      : db_(db), key_(std::move(key)), key_path_(std::move(key_path)) {}
 
-  // Adds a row. Call inside a transaction; then, after its commit, AdvanceAnchor().
+  // Adds a row. Call inside a transaction; then, after its commit, AdvanceHead().
   Status Append(std::string_view kind, std::string_view subject, std::string_view body) const;
 
-  // Writes the newest row's number and hash beside the database, synced, whatever was there.
-  Status WriteAnchor() const;
+  // Writes the newest row's number and hash into key.json, synced, whatever was there.
+  Status WriteHead() const;
 
-  // WriteAnchor() if the ledger continues what was anchored. Otherwise the old anchor stays as the
-  // evidence: a revocation in a rolled-back database is kept, and does not make it look whole.
-  Status AdvanceAnchor() const;
+  // WriteHead() if the ledger continues what key.json remembers. Otherwise the old head stays as
+  // the evidence: a revocation in a rolled-back database is kept, and does not make it look whole.
+  Status AdvanceHead() const;
 
-  // Walks the whole chain and compares it with the anchor. A database behind its anchor was rolled
+  // Walks the whole chain and compares it with key.json. A database behind that head was rolled
   // back; one ahead of it was written by us and then interrupted, which is fine.
   Result<LedgerCheck> Verify() const;
 
@@ -51,6 +52,9 @@ class Ledger {
   Result<std::vector<LedgerRow>> Rows(const std::vector<std::string_view>& kinds) const;
   // Hex hash of the newest row, 64 zeros if there is none.
   Result<std::string> Head() const;
+  // The same with the row's number, and what key.json remembers of it (kAuth if damaged).
+  Result<LedgerHead> NewestHead() const;
+  Result<LedgerHead> RecordedHead() const;
 
  private:
   Bytes Mac(const LedgerRow& row, const Bytes& previous) const;
@@ -58,7 +62,7 @@ class Ledger {
 
   const Database* db_;
   SecretKey key_;
-  std::string anchor_path_;
+  std::string key_path_;
 };
 
 }  // namespace selvedge::vault

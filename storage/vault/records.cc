@@ -56,10 +56,11 @@ Result<InsertOutcome> Records::Insert(const NewRecord& record) const {
   if (id_taken) return InsertOutcome::kIdTaken;
 
   SELVEDGE_ASSIGN_OR_RETURN(Statement group,
-                            db_->Prepare("INSERT INTO groups (key, split, trained) VALUES (?, ?, 0)"
-                                         " ON CONFLICT (key) DO NOTHING"));
+                            db_->Prepare("INSERT INTO groups (key, split, trained, arrived)"
+                                         " VALUES (?, ?, 0, ?) ON CONFLICT (key) DO NOTHING"));
   SELVEDGE_RETURN_IF_ERROR(group.Bind(std::span<const uint8_t>(record.group_key))
                                .Bind(static_cast<int64_t>(record.split))
+                               .Bind(NowMs())
                                .Run());
   SELVEDGE_ASSIGN_OR_RETURN(
       Statement put,
@@ -150,6 +151,18 @@ Result<std::vector<EligibleRecord>> Records::Eligible(std::string_view purpose) 
     if (!more) return out;
     out.push_back({rows.Int(0), rows.Text(1), rows.Text(2), rows.Blob(3),
                    rows.Int(4) != 0 ? Split::kHeldOut : Split::kTrain, rows.Int(5) != 0});
+  }
+}
+
+Result<std::vector<GroupRow>> Records::Groups() const {
+  SELVEDGE_ASSIGN_OR_RETURN(
+      Statement rows, db_->Prepare("SELECT key, split, trained, arrived FROM groups ORDER BY key"));
+  std::vector<GroupRow> out;
+  for (;;) {
+    SELVEDGE_ASSIGN_OR_RETURN(const bool more, rows.Step());
+    if (!more) return out;
+    out.push_back({rows.Blob(0), rows.Int(1) != 0 ? Split::kHeldOut : Split::kTrain,
+                   rows.Int(2) != 0, rows.Int(3)});
   }
 }
 

@@ -39,6 +39,14 @@ struct EligibleRecord {
   bool group_trained = false;
 };
 
+// A privacy unit, with or without records left in it.
+struct GroupRow {
+  Bytes key;
+  Split split = Split::kTrain;
+  bool trained = false;
+  int64_t arrived = 0;  // ms, of its first record
+};
+
 // What is left of a deleted record.
 struct RemovedRecord {
   int64_t seq = 0;
@@ -64,6 +72,7 @@ class Records {
   // Of sources granted for `purpose`, by seq.
   Result<std::vector<EligibleRecord>> Eligible(std::string_view purpose) const;
 
+  Result<std::vector<GroupRow>> Groups() const;  // all that ever were, by key
   Status SetSplit(const Bytes& group_key, Split split) const;
   Status MarkTrained(const Bytes& group_key) const;
 

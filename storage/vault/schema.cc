@@ -1,5 +1,7 @@
 #include "storage/vault/schema.h"
 
+#include <iterator>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -51,14 +53,49 @@ constexpr const char* kVersion1[] = {
     "INSERT INTO schema_version (version) VALUES (1)",
 };
 
-constexpr const char* kTables[] = {"schema_version", "settings",   "consents",    "groups",
-                                   "records",        "jobs",       "job_records", "ledger",
-                                   "adapters",       "activations"};
+// Which groups a job took in, for their budgets; kept when their records are gone. Version 1
+// counted every step against every group, so what it trained is charged to all groups that it had
+// marked.
+constexpr const char* kVersion2[] = {
+    "CREATE TABLE job_groups (job_id TEXT NOT NULL REFERENCES jobs (id), group_key BLOB NOT NULL"
+    " REFERENCES groups (key), PRIMARY KEY (job_id, group_key)) STRICT, WITHOUT ROWID",
+    "INSERT INTO job_groups SELECT j.id, g.key FROM jobs j, groups g WHERE g.trained = 1",
+    // When the first record of the group came in, ms.
+    "ALTER TABLE groups ADD COLUMN arrived INTEGER NOT NULL DEFAULT 0",
+    "UPDATE groups SET arrived = coalesce((SELECT min(arrived) FROM records WHERE group_key = key),"
+    " 0)",
+    "UPDATE schema_version SET version = 2",
+};
 
-Status ApplyVersion1(const Database& db) {
+constexpr const char* kTables[] = {"schema_version", "settings",    "consents",    "groups",
+                                   "records",        "jobs",        "job_records", "ledger",
+                                   "adapters",       "activations", "job_groups"};
+
+constexpr std::span<const char* const> kMigrations[] = {kVersion1, kVersion2};
+static_assert(std::size(kMigrations) == kSchemaVersion);
+
+// One transaction per version; looks again under the write lock, as another process may migrate
+// too.
+Status Migrate(const Database& db, int64_t to) {
   SELVEDGE_ASSIGN_OR_RETURN(Transaction tx, Transaction::Begin(db));
-  for (const char* sql : kVersion1) SELVEDGE_RETURN_IF_ERROR(db.Execute(sql));
+  int64_t version = 0;
+  if (to > 1) {
+    SELVEDGE_ASSIGN_OR_RETURN(version, db.QueryInt("SELECT max(version) FROM schema_version"));
+  } else {
+    SELVEDGE_ASSIGN_OR_RETURN(const int64_t objects,
+                              db.QueryInt("SELECT count(*) FROM sqlite_schema"));
+    version = objects == 0 ? 0 : 1;
+  }
+  if (version >= to) return OkStatus();
+  for (const char* sql : kMigrations[to - 1]) SELVEDGE_RETURN_IF_ERROR(db.Execute(sql));
   return tx.Commit();
+}
+
+Status MigrateAfter(const Database& db, int64_t version) {
+  for (int64_t to = version + 1; to <= kSchemaVersion; ++to) {
+    SELVEDGE_RETURN_IF_ERROR(Migrate(db, to));
+  }
+  return OkStatus();
 }
 
 Status CheckTables(const Database& db) {
@@ -84,7 +121,7 @@ Status PrepareSchema(const Database& db) {
   }
   SELVEDGE_ASSIGN_OR_RETURN(const int64_t objects,
                             db.QueryInt("SELECT count(*) FROM sqlite_schema"));
-  if (objects == 0) return ApplyVersion1(db);
+  if (objects == 0) return MigrateAfter(db, 0);
 
   const Result<int64_t> version = db.QueryInt("SELECT max(version) FROM schema_version");
   if (!version.ok()) return FormatError("vault: table 'schema_version' is missing or damaged");
@@ -93,6 +130,7 @@ Status PrepareSchema(const Database& db) {
                              ", this SDK reads up to " + std::to_string(kSchemaVersion));
   }
   if (*version < 1) return FormatError("vault: schema version is " + std::to_string(*version));
+  SELVEDGE_RETURN_IF_ERROR(MigrateAfter(db, *version));
   return CheckTables(db);
 }
 

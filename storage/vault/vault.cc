@@ -11,6 +11,7 @@
 #include <system_error>
 
 #include "core/file_io.h"
+#include "storage/vault/anchor_v1.h"
 #include "storage/vault/key_blob.h"
 #include "storage/vault/schema.h"
 
@@ -19,7 +20,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kMaxKeyBlobBytes = 64 << 10;
+// How often the store key was wrapped; the epoch of a key.json must not be below it.
+constexpr std::string_view kKeyEpoch = "key_epoch";
 
 bool Exists(const std::string& path) {
   struct stat st {};
@@ -79,6 +81,23 @@ class StagingFolder {
   std::string path_;
 };
 
+// Brings key.json of version 1 and its anchor to the present version. A crash leaves either.
+Result<KeyBlobInfo> UpgradeKeyBlob(const std::string& home, const KeyProvider& provider,
+                                   const SecretKey& store_key) {
+  const LedgerHead head = ReadAnchorV1(home, LedgerKey(store_key));
+  if (head.rows == LedgerHead::kLost) {
+    // Another process may have upgraded meanwhile and taken the anchor away.
+    SELVEDGE_ASSIGN_OR_RETURN(const std::string now,
+                              core::ReadTextFile(home + "/key.json", kMaxKeyBlobBytes));
+    SELVEDGE_ASSIGN_OR_RETURN(const KeyBlobInfo info, ReadKeyBlobInfo(now));
+    if (info.version > 1) return info;
+  }
+  SELVEDGE_ASSIGN_OR_RETURN(const std::string blob, WrapStoreKey(provider, store_key, 1, head));
+  SELVEDGE_RETURN_IF_ERROR(core::WriteFileAtomic(home + "/key.json", blob));
+  unlink((home + kAnchorV1File).c_str());
+  return KeyBlobInfo{kKeyBlobVersion, 1};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Vault>> Vault::Create(const std::string& path, const KeySource& key,
@@ -96,19 +115,18 @@ Result<std::unique_ptr<Vault>> Vault::Create(const std::string& path, const KeyS
   SELVEDGE_ASSIGN_OR_RETURN(const std::unique_ptr<KeyProvider> provider,
                             MakeKeyProvider(staging.path(), key));
   SecretKey store_key = SecretKey::Random();
-  SELVEDGE_ASSIGN_OR_RETURN(const std::string blob, WrapStoreKey(*provider, store_key));
+  SELVEDGE_ASSIGN_OR_RETURN(const std::string blob, WrapStoreKey(*provider, store_key, 1, {}));
   SELVEDGE_RETURN_IF_ERROR(core::WriteFileAtomic(staging.path() + "/key.json", blob));
   SecretKey again;
   std::memcpy(again.bytes().data(), store_key.data(), SecretKey::kBytes);
   {
     SELVEDGE_ASSIGN_OR_RETURN(
         const std::unique_ptr<Vault> vault,
-        OpenWith(staging.path(), std::move(store_key), provider->name(), true));
+        OpenWith(staging.path(), std::move(store_key), provider->name(), 1, true));
     SELVEDGE_RETURN_IF_ERROR(vault->Update([&] { return fill(*vault); }));
-    SELVEDGE_RETURN_IF_ERROR(vault->ledger().WriteAnchor());
   }
   SELVEDGE_RETURN_IF_ERROR(staging.MoveTo(home));
-  return OpenWith(home, std::move(again), provider->name(), false);
+  return OpenWith(home, std::move(again), provider->name(), 1, false);
 }
 
 Result<std::unique_ptr<Vault>> Vault::Open(const std::string& path, const KeySource& key) {
@@ -129,11 +147,17 @@ Result<std::unique_ptr<Vault>> Vault::Open(const std::string& path, const KeySou
   }
   SELVEDGE_ASSIGN_OR_RETURN(SecretKey store_key, UnwrapStoreKey(*provider, *blob));
   if (!has_database) return FormatError("vault.db: missing, the key is there");
-  return OpenWith(home, std::move(store_key), provider->name(), false);
+  SELVEDGE_ASSIGN_OR_RETURN(KeyBlobInfo info, ReadKeyBlobInfo(*blob));
+  if (info.version == 1) {
+    SELVEDGE_ASSIGN_OR_RETURN(info, UpgradeKeyBlob(home, *provider, store_key));
+  } else {
+    SELVEDGE_RETURN_IF_ERROR(ReadLedgerHead(*blob, LedgerKey(store_key)).status());
+  }
+  return OpenWith(home, std::move(store_key), provider->name(), info.epoch, false);
 }
 
 Result<std::unique_ptr<Vault>> Vault::OpenWith(const std::string& home, SecretKey store_key,
-                                               std::string provider, bool create) {
+                                               std::string provider, uint64_t epoch, bool create) {
   std::unique_ptr<Vault> v(new Vault());
   v->home_ = home;
   v->provider_ = std::move(provider);
@@ -143,8 +167,8 @@ Result<std::unique_ptr<Vault>> Vault::OpenWith(const std::string& home, SecretKe
       v->db_, Database::Open(home + "/vault.db", DeriveSubkey(store_key, "slvgdata"), create));
   SELVEDGE_RETURN_IF_ERROR(PrepareSchema(*v->db_));
   v->settings_ = std::make_unique<Settings>(v->db_.get());
-  v->ledger_ = std::make_unique<Ledger>(v->db_.get(), DeriveSubkey(store_key, "slvgledg"),
-                                        home + "/ledger.anchor");
+  SELVEDGE_RETURN_IF_ERROR(v->CheckEpoch(epoch));
+  v->ledger_ = std::make_unique<Ledger>(v->db_.get(), LedgerKey(store_key), home + "/key.json");
   v->consents_ = std::make_unique<Consents>(v->db_.get(), v->ledger_.get());
   v->records_ = std::make_unique<Records>(v->db_.get());
   v->jobs_ = std::make_unique<Jobs>(v->db_.get());
@@ -159,18 +183,38 @@ Status Vault::Update(const std::function<Status()>& body) {
   SELVEDGE_RETURN_IF_ERROR(body());
   SELVEDGE_ASSIGN_OR_RETURN(const std::string after, ledger_->Head());
   SELVEDGE_RETURN_IF_ERROR(tx.Commit());
-  return after == before ? OkStatus() : ledger_->AdvanceAnchor();
+  return after == before ? OkStatus() : ledger_->AdvanceHead();
+}
+
+Status Vault::CheckEpoch(uint64_t epoch) {
+  SELVEDGE_ASSIGN_OR_RETURN(const int64_t known, settings_->Counter(kKeyEpoch));
+  const auto blob = static_cast<int64_t>(epoch);
+  if (blob == known) return OkStatus();
+  if (blob < known) {
+    return AuthError("key.json: is of epoch " + std::to_string(blob) + ", the records are of " +
+                     std::to_string(known) + ": an older key was put back");
+  }
+  // A crash after key.json and before this number, or a home that was just made.
+  return settings_->SetText(kKeyEpoch, std::to_string(blob));
 }
 
 Status Vault::ChangeKey(const KeySource& key) {
+  // key.json is rewritten with each ledger row: only who holds the write lock may do so.
+  SELVEDGE_ASSIGN_OR_RETURN(Transaction lock, Transaction::Begin(*db_));
   const bool own_file = key.key_file.empty() && key.passphrase_file.empty();
   if (own_file && provider_ != "home-key-file") {
     SELVEDGE_RETURN_IF_ERROR(CreateHomeKeyFile(home_));
   }
   SELVEDGE_ASSIGN_OR_RETURN(const std::unique_ptr<KeyProvider> provider,
                             MakeKeyProvider(home_, key));
-  SELVEDGE_ASSIGN_OR_RETURN(const std::string blob, WrapStoreKey(*provider, store_key_));
+  SELVEDGE_ASSIGN_OR_RETURN(const int64_t epoch, settings_->Counter(kKeyEpoch));
+  SELVEDGE_ASSIGN_OR_RETURN(const LedgerHead head, ledger_->RecordedHead());
+  SELVEDGE_ASSIGN_OR_RETURN(
+      const std::string blob,
+      WrapStoreKey(*provider, store_key_, static_cast<uint64_t>(epoch) + 1, head));
   SELVEDGE_RETURN_IF_ERROR(core::WriteFileAtomic(home_ + "/key.json", blob));
+  SELVEDGE_RETURN_IF_ERROR(settings_->SetText(kKeyEpoch, std::to_string(epoch + 1)));
+  SELVEDGE_RETURN_IF_ERROR(lock.Commit());
   if (!own_file && provider_ == "home-key-file") unlink((home_ + "/key").c_str());
   provider_ = provider->name();
   return OkStatus();
@@ -209,7 +253,7 @@ Status EraseHome(const std::string& path) {
   SELVEDGE_RETURN_IF_ERROR(CheckFolder(home));
   bool found = false;
   for (const char* file : {"/key.json", "/key", "/vault.db", "/vault.db-wal", "/vault.db-shm",
-                           "/ledger.anchor", "/train.lock"}) {
+                           kAnchorV1File, "/train.lock"}) {
     found = unlink((home + file).c_str()) == 0 || found;
   }
   std::error_code ec;

@@ -2,10 +2,12 @@
 // One home on disk, opened: keys, database, ledger. Not thread-safe; several processes may have it
 // open at once.
 //
-//   HOME/key.json       wrapped store key        HOME/vault.db        encrypted database (+ -wal,
-//   -shm) HOME/key            home's own key file      HOME/ledger.anchor   newest ledger row,
-//   outside the database HOME/checkpoints/   encrypted checkpoints    HOME/adapters/<id>/  signed
-//   adapter folders HOME/train.lock     held while training
+//   HOME/key.json       wrapped store key and the ledger's head
+//   HOME/key            home's own key file
+//   HOME/vault.db       encrypted database (+ -wal, -shm)
+//   HOME/checkpoints/   encrypted checkpoints
+//   HOME/adapters/<id>/ signed adapter folders
+//   HOME/train.lock     held while training
 
 #include <functional>
 #include <memory>
@@ -36,11 +38,11 @@ class Vault {
   // kNotFound, kAuth, kKeyLost, kFormat, kIncompatible, kPolicy (folder of another user).
   static Result<std::unique_ptr<Vault>> Open(const std::string& home, const KeySource& key);
 
-  // Runs `body` in one transaction, and brings the anchor up to date if it appended to the ledger.
+  // Runs `body` in one transaction, and brings key.json up to date if it appended to the ledger.
   Status Update(const std::function<Status()>& body);
 
-  // Wraps the store key with another provider's key; the old key file or passphrase no longer opens
-  // this home (copies of the old key.json still do).
+  // Wraps the store key with another provider's key in the next epoch; the old key file or
+  // passphrase no longer opens this home, nor does an old key.json beside the newer database.
   Status ChangeKey(const KeySource& key);
 
   // 256-bit keyed hash of texts under a secret of this home; `purpose` separates uses.
@@ -57,13 +59,15 @@ class Vault {
   const Registry& registry() const { return *registry_; }
   const SecretKey& checkpoint_key() const { return checkpoint_key_; }
 
-  // Chain, anchor and consents agree.
+  // Chain, head and consents agree.
   Result<LedgerCheck> CheckLedger() const;
 
  private:
   Vault() = default;
   static Result<std::unique_ptr<Vault>> OpenWith(const std::string& home, SecretKey store_key,
-                                                 std::string provider, bool create);
+                                                 std::string provider, uint64_t epoch, bool create);
+  // kAuth if the database has seen a later epoch of key.json.
+  Status CheckEpoch(uint64_t epoch);
 
   std::string home_;
   std::string provider_;

@@ -108,7 +108,7 @@ TEST_F(Ingesting, ADayIsOneGroupWhenTheUnitIsTheDay) {
 
 TEST_F(Ingesting, StopsWhenTheLedgerWasTamperedWith) {
   Make();
-  std::filesystem::remove(options_.path + "/ledger.anchor");
+  ASSERT_TRUE(vault().database().Execute("UPDATE ledger SET at = at + 1 WHERE n = 1").ok());
   EXPECT_EQ(home_->Ingest("notes", RecordFormat::kText, "x\n", "").status().code(),
             StatusCode::kPolicy);
   EXPECT_FALSE(home_->Privacy()->ledger_intact);
