@@ -111,6 +111,11 @@ void BenchProducts(const Options& o, core::ThreadPool& pool, Isa isa, DType type
   };
   run("gemm_forward", 1, [&] { GemmForward(t, pool, w, x.data(), o.m, y.data()); });
   run("gemm_input_grad", 1, [&] { GemmInputGrad(t, pool, w, x.data(), o.m, y.data(), false); });
+  if (t.int16 != nullptr) {
+    run("int16_forward", 1, [&] { GemmForwardInt16(t, pool, w, x.data(), o.m, y.data()); });
+    run("int16_input_grad", 1,
+        [&] { GemmInputGradInt16(t, pool, w, x.data(), o.m, y.data(), false); });
+  }
   run("matmul_prefill", 1, [&] { MatMul(t, pool, w, x.data(), o.m, y.data()); });
   run("matmul_decode", 1.0 / static_cast<double>(o.m),
       [&] { MatMul(t, pool, w, x.data(), 1, y.data()); });

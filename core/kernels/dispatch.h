@@ -22,4 +22,10 @@ void GemmForward(const KernelTable& table, core::ThreadPool& pool, const WeightV
 void GemmInputGrad(const KernelTable& table, core::ThreadPool& pool, const WeightView& w,
                    const float* dy, size_t m, float* dx, bool accumulate);
 
+// The table must have 16-bit products; types of whole blocks or plain ones, any shape.
+void GemmForwardInt16(const KernelTable& table, core::ThreadPool& pool, const WeightView& w,
+                      const float* x, size_t m, float* y);
+void GemmInputGradInt16(const KernelTable& table, core::ThreadPool& pool, const WeightView& w,
+                        const float* dy, size_t m, float* dx, bool accumulate);
+
 }  // namespace selvedge::kernels

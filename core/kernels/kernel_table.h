@@ -47,6 +47,31 @@ struct IntegerPanel {
   MultiplyFn multiply;
 };
 
+// Products of f32 matrices as sums of products of 16-bit integers, for training. 64 values that
+// follow each other in the summed dimension are a chunk; chunks are rounded with a scale that
+// brings their norm to at most kInt16Norm. By Cauchy and Schwarz a sum over a chunk is then below
+// 2^31, so 32-bit sums are exact. The rounding is about 7e-5 of the norm, on each side.
+inline constexpr size_t kInt16Chunk = 64;
+inline constexpr float kInt16Norm = 32700;  // below 32767 by more than rounding can add
+inline constexpr size_t kInt16Stride = kPanelDepth + 32;  // between rows, in values
+inline constexpr size_t kInt16Chunks = kPanelDepth / kInt16Chunk;
+
+struct Int16Products {
+  size_t tile_rows;
+  size_t tile_cols;
+  // q[0..depth) = x / scale rounded, with one scale for the row's slice, which is returned, or with
+  // scales[c] for each chunk. depth <= kPanelDepth; an odd depth is filled up with a zero.
+  float (*round_row)(const float* x, size_t depth, int16_t* q);
+  void (*round_chunks)(const float* x, size_t depth, int16_t* q, float* scales);
+  // A chunk x[rows, tile_cols], rows <= 64, each column with a scale of its own, to
+  // panel[rows / 2, tile_cols, 2]: neighbours in the summed dimension lie side by side.
+  void (*round_columns)(const float* x, size_t rows, int16_t* panel, float* scales);
+  // c[rows, tile_cols] (+)= a[rows, depth] * panel[depth / 2, tile_cols, 2], with a_scales[rows],
+  // panel_scales[chunks, tile_cols]; rows <= tile_rows, rows of `a` are kInt16Stride apart.
+  void (*multiply)(size_t rows, size_t depth, const int16_t* a, const float* a_scales,
+                   const int16_t* panel, const float* panel_scales, float* c, size_t ldc, bool add);
+};
+
 struct KernelTable {
   // Training and prefill: c[rows, tile_cols] (+)= a[rows, k] * b[k, tile_cols]; rows <= tile_rows,
   // k <= kPanelDepth, a has kPanelStride floats per row, b is aligned to 64 bytes.
@@ -63,6 +88,7 @@ struct KernelTable {
   // q, scales, sums of one token of n values (multiple of 32).
   void (*quantize_activations)(const float* x, size_t n, int8_t* q, float* scales, int32_t* sums);
   const IntegerPanel* integer_panel;  // null: floating point is as fast
+  const Int16Products* int16;         // null: floating point is as fast
 
   float (*dot)(const float* a, const float* b, size_t n);
   void (*axpy)(float alpha, const float* x, float* y, size_t n);

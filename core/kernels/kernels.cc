@@ -15,6 +15,10 @@ const KernelTable& Active() {
   return table;
 }
 
+bool IsInt16(GemmPrecision precision) {
+  return precision == GemmPrecision::kFast && Active().int16 != nullptr;
+}
+
 }  // namespace
 
 const KernelTable& TableFor(core::Isa isa) {
@@ -69,6 +73,20 @@ void GemmForward(core::ThreadPool& pool, const WeightView& w, const float* x, si
 
 void GemmInputGrad(core::ThreadPool& pool, const WeightView& w, const float* dy, size_t m,
                    float* dx, bool accumulate) {
+  GemmInputGrad(Active(), pool, w, dy, m, dx, accumulate);
+}
+
+void GemmForward(core::ThreadPool& pool, GemmPrecision precision, const WeightView& w,
+                 const float* x, size_t m, float* y) {
+  if (IsInt16(precision)) return GemmForwardInt16(Active(), pool, w, x, m, y);
+  GemmForward(Active(), pool, w, x, m, y);
+}
+
+void GemmInputGrad(core::ThreadPool& pool, GemmPrecision precision, const WeightView& w,
+                   const float* dy, size_t m, float* dx, bool accumulate) {
+  if (IsInt16(precision)) {
+    return GemmInputGradInt16(Active(), pool, w, dy, m, dx, accumulate);
+  }
   GemmInputGrad(Active(), pool, w, dy, m, dx, accumulate);
 }
 

@@ -44,6 +44,16 @@ void GemmForward(core::ThreadPool& pool, const WeightView& w, const float* x, si
 void GemmInputGrad(core::ThreadPool& pool, const WeightView& w, const float* dy, size_t m,
                    float* dx, bool accumulate);
 
+// How GemmForward and GemmInputGrad multiply. kFast rounds both sides to 16-bit integers with exact
+// sums where the processor gains by it (AVX-512 VNNI: twice the rate), at an error of about 1e-4 of
+// the result's norm; values smaller than 1e-18 in all of a chunk of 64 count as zero. Elsewhere it
+// is kFloat32. Infinite and NaN inputs give results that are not finite in both.
+enum class GemmPrecision { kFloat32, kFast };
+void GemmForward(core::ThreadPool& pool, GemmPrecision precision, const WeightView& w,
+                 const float* x, size_t m, float* y);
+void GemmInputGrad(core::ThreadPool& pool, GemmPrecision precision, const WeightView& w,
+                   const float* dy, size_t m, float* dx, bool accumulate);
+
 // Same as GemmForward and GemmInputGrad for a plain f32 matrix, and C[M,N] (+)= A^T B forms, are
 // Eigen's work: not here.
 

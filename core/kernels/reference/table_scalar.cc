@@ -121,6 +121,7 @@ constexpr KernelTable kScalar = {
     .dot_rows_q4_0 = DotRowsQ4,
     .quantize_activations = QuantizeActivations,
     .integer_panel = nullptr,
+    .int16 = nullptr,
     .dot = reference::DotF32,
     .axpy = reference::AxpyF32,
     .rms_norm_row = RmsNormRow,

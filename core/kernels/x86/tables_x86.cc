@@ -15,6 +15,15 @@ constexpr IntegerPanel kVnniPanel = {
     .multiply = MultiplyPanel_Avx512Vnni,
 };
 
+constexpr Int16Products kVnniInt16 = {
+    .tile_rows = 7,
+    .tile_cols = 32,
+    .round_row = RoundRow_Avx512Vnni,
+    .round_chunks = RoundChunks_Avx512Vnni,
+    .round_columns = RoundColumns_Avx512Vnni,
+    .multiply = MultiplyInt16_Avx512Vnni,
+};
+
 constexpr KernelTable kAvx2 = {
     .tile_rows = 6,
     .tile_cols = 16,
@@ -31,6 +40,7 @@ constexpr KernelTable kAvx2 = {
     .dot_rows_q4_0 = DotRowsQ4_Avx2,
     .quantize_activations = QuantizeActivations_Avx2,
     .integer_panel = nullptr,
+    .int16 = nullptr,
     .dot = Dot_Avx2,
     .axpy = Axpy_Avx2,
     .rms_norm_row = RmsNormRow_Avx2,
@@ -55,6 +65,7 @@ constexpr KernelTable kAvx512 = {
     .dot_rows_q4_0 = DotRowsQ4_Avx2,
     .quantize_activations = QuantizeActivations_Avx2,
     .integer_panel = nullptr,
+    .int16 = nullptr,
     .dot = Dot_Avx512,
     .axpy = Axpy_Avx512,
     .rms_norm_row = RmsNormRow_Avx512,
@@ -67,6 +78,7 @@ constexpr KernelTable WithVnni(KernelTable table) {
   table.dot_rows_q8_0 = DotRowsQ8_Avx512Vnni;
   table.dot_rows_q4_0 = DotRowsQ4_Avx512Vnni;
   table.integer_panel = &kVnniPanel;
+  table.int16 = &kVnniInt16;
   return table;
 }
 constexpr KernelTable kAvx512Vnni = WithVnni(kAvx512);

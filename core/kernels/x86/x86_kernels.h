@@ -52,4 +52,12 @@ void MultiplyPanel_Avx512Vnni(size_t tokens, size_t k, const QuantizedActivation
                               int32_t offset, const uint8_t* panel, const float* scales, float* y,
                               size_t ldy, bool add);
 
+// 16-bit products: 7 rows of activations by 32 columns.
+float RoundRow_Avx512Vnni(const float* x, size_t depth, int16_t* q);
+void RoundChunks_Avx512Vnni(const float* x, size_t depth, int16_t* q, float* scales);
+void RoundColumns_Avx512Vnni(const float* x, size_t rows, int16_t* panel, float* scales);
+void MultiplyInt16_Avx512Vnni(size_t rows, size_t depth, const int16_t* a, const float* a_scales,
+                              const int16_t* panel, const float* panel_scales, float* c, size_t ldc,
+                              bool add);
+
 }  // namespace selvedge::kernels::x86

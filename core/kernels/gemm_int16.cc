@@ -1,0 +1,239 @@
+// C (+)= A * B as sums of products of 16-bit integers (kernel_table.h), where B is made from
+// weights tile by tile:
+//
+//   for each slice of up to 256 of the summed dimension
+//     round A's slice, one scale for each row                  (parallel over rows)
+//     for each group of columns of C                           (parallel over groups)
+//       dequantize B's columns, round them by chunks of 64, interleave them: a panel in L1
+//       for each few rows of A: a register tile of C gathers the products
+//
+// What a row of C is depends on that row of A and on the weight alone: the same bits for every
+// number of threads and of rows.
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/kernels/dispatch.h"
+#include "core/kernels/scratch.h"
+
+namespace selvedge::kernels {
+namespace {
+
+constexpr size_t kMaxTileCols = 32;
+constexpr size_t kMaxTileRows = 16;
+constexpr size_t kMaxRowsAtOnce = 1024;  // bounds the rounded A to 0.6 MB, which stays in L2
+
+// A part of the weight: columns of C and rows of the summed dimension.
+struct Slice {
+  size_t first_col, cols;
+  size_t first_depth, depth;
+};
+
+struct Panel {
+  int16_t* values;  // [kPanelDepth / 2, tile_cols, 2]
+  float* scales;    // [kInt16Chunks, tile_cols]
+};
+constexpr size_t kPanelValues = kPanelDepth * kMaxTileCols;
+constexpr size_t kPanelScales = kInt16Chunks * kMaxTileCols;
+
+// dst[0..n) = values [first, first + n) of a row of W, which begin and end between blocks.
+void Dequantize(const KernelTable& table, const WeightView& w, size_t row, size_t first, size_t n,
+                float* dst) {
+  const core::DTypeInfo& info = *core::FindDType(w.type);
+  DequantizeRow(table, w.type, w.row(row) + core::RowBytes(info, first), dst, n);
+}
+
+// Forward: columns of C are rows of W; the summed dimension is K, cut between blocks.
+struct ForwardWeight {
+  const KernelTable& table;
+  const WeightView& w;
+  size_t block;  // values
+
+  size_t depth_unit() const { return std::max(kInt16Chunk, block); }
+  size_t group_cols() const { return table.int16->tile_cols; }
+
+  // The one panel of the slice.
+  void Make(const Slice& s, Panel panel) const {
+    const Int16Products& t = *table.int16;
+    alignas(64) float row[kPanelDepth];
+    // Pairs of 16-bit values are moved as if they were floats, kPanelStride of them apart.
+    alignas(64) static thread_local float pairs[kMaxTileCols * kPanelStride];
+    float scales[kInt16Chunks];
+    const size_t chunks = (s.depth - 1) / kInt16Chunk + 1;
+    for (size_t i = 0; i < t.tile_cols; ++i) {
+      auto* out = reinterpret_cast<int16_t*>(pairs + i * kPanelStride);
+      if (i >= s.cols) {
+        std::fill_n(out, s.depth + 1, int16_t{0});
+        std::fill_n(scales, chunks, 0.0f);
+      } else {
+        Dequantize(table, w, s.first_col + i, s.first_depth, s.depth, row);
+        t.round_chunks(row, s.depth, out, scales);
+      }
+      for (size_t c = 0; c < chunks; ++c) panel.scales[c * t.tile_cols + i] = scales[c];
+    }
+    table.transpose_panel(pairs, (s.depth + 1) / 2, reinterpret_cast<float*>(panel.values));
+  }
+};
+
+// Input gradient: columns of C are columns of W; the summed dimension is N. A group of columns is
+// at least a block wide.
+struct InputGradWeight {
+  const KernelTable& table;
+  const WeightView& w;
+  size_t block;  // values
+
+  size_t depth_unit() const { return kInt16Chunk; }
+  size_t group_cols() const { return std::max(2 * table.int16->tile_cols, block); }
+
+  // One panel for each tile of the slice's columns, one after the other.
+  void Make(const Slice& s, Panel panel) const {
+    thread_local Scratch<float> scratch;
+    const size_t tile = table.int16->tile_cols;
+    const size_t tiles = (s.cols - 1) / tile + 1;
+    float* row = scratch.Get((kInt16Chunk + 1) * group_cols());
+    float* chunk = row + group_cols();  // [tiles, kInt16Chunk, tile]
+    std::fill(row + s.cols, row + tiles * tile, 0.0f);
+    for (size_t first = 0; first < s.depth; first += kInt16Chunk) {
+      const size_t rows = std::min(kInt16Chunk, s.depth - first);
+      for (size_t p = 0; p < rows; ++p) {
+        Dequantize(table, w, s.first_depth + first + p, s.first_col, s.cols, row);
+        for (size_t i = 0; i < tiles; ++i) {
+          std::memcpy(chunk + (i * kInt16Chunk + p) * tile, row + i * tile, tile * sizeof(float));
+        }
+      }
+      for (size_t i = 0; i < tiles; ++i) {
+        table.int16->round_columns(chunk + i * kInt16Chunk * tile, rows,
+                                   panel.values + i * kPanelValues + first * tile,
+                                   panel.scales + i * kPanelScales + first / kInt16Chunk * tile);
+      }
+    }
+  }
+};
+
+struct Product {
+  const KernelTable& table;
+  const float* a;  // [m, depth]
+  size_t m;
+  size_t depth;
+  float* c;  // [m, cols]
+  size_t cols;
+  bool accumulate;
+};
+
+// A slice of A, rounded.
+struct RoundedRows {
+  int16_t* values;  // [m, kInt16Stride]
+  float* scales;    // [m]
+};
+
+void RoundRows(core::ThreadPool& pool, const Product& p, const Slice& s, RoundedRows out) {
+  pool.ParallelFor(p.m, 64, [&](size_t begin, size_t end, int) {
+    for (size_t i = begin; i < end; ++i) {
+      out.scales[i] = p.table.int16->round_row(p.a + i * p.depth + s.first_depth, s.depth,
+                                               out.values + i * kInt16Stride);
+    }
+  });
+}
+
+// Rows [begin, end) of one tile of C, which begins at column `col`.
+void MultiplyTile(const Product& p, RoundedRows a, size_t begin, size_t end, const Slice& s,
+                  size_t col, Panel panel) {
+  const Int16Products& t = *p.table.int16;
+  const size_t cols = std::min(t.tile_cols, p.cols - col);
+  const bool add = p.accumulate || s.first_depth > 0;
+  for (size_t i = begin; i < end; i += t.tile_rows) {
+    const size_t rows = std::min(t.tile_rows, end - i);
+    const int16_t* values = a.values + i * kInt16Stride;
+    float* c = p.c + i * p.cols + col;
+    if (cols == t.tile_cols) {
+      t.multiply(rows, s.depth, values, a.scales + i, panel.values, panel.scales, c, p.cols, add);
+      continue;
+    }
+    float edge[kMaxTileRows * kMaxTileCols] = {};  // the tile is wider than what is left of C
+    for (size_t r = 0; add && r < rows; ++r) {
+      std::memcpy(edge + r * t.tile_cols, c + r * p.cols, cols * sizeof(float));
+    }
+    t.multiply(rows, s.depth, values, a.scales + i, panel.values, panel.scales, edge, t.tile_cols,
+               add);
+    for (size_t r = 0; r < rows; ++r) {
+      std::memcpy(c + r * p.cols, edge + r * t.tile_cols, cols * sizeof(float));
+    }
+  }
+}
+
+// One slice of the summed dimension.
+template <typename Weight>
+void MultiplySlice(core::ThreadPool& pool, const Product& p, const Weight& weight, RoundedRows a,
+                   size_t first_depth, size_t depth) {
+  const Int16Products& t = *p.table.int16;
+  const size_t group = weight.group_cols();
+  const size_t groups = (p.cols - 1) / group + 1;
+  // Few columns and many threads: split the rows too, at the price of making panels more than once.
+  const size_t row_tiles = (p.m - 1) / t.tile_rows + 1;
+  const size_t wanted = 4 * static_cast<size_t>(pool.threads());
+  const size_t splits =
+      pool.threads() == 1 ? 1 : std::clamp<size_t>(wanted / groups, 1, (row_tiles + 7) / 8);
+  RoundRows(pool, p, {0, 0, first_depth, depth}, a);
+  pool.ParallelFor(groups * splits, 1, [&](size_t begin, size_t end, int) {
+    thread_local Scratch<int16_t> values;
+    thread_local Scratch<float> scales;
+    const size_t tiles = (group - 1) / t.tile_cols + 1;
+    const Panel panel{values.Get(tiles * kPanelValues), scales.Get(tiles * kPanelScales)};
+    size_t made = groups;  // the group in `panel`
+    for (size_t task = begin; task < end; ++task) {
+      const size_t index = task / splits, split = task % splits;
+      const size_t first = index * group;
+      const Slice s{first, std::min(group, p.cols - first), first_depth, depth};
+      if (index != made) weight.Make(s, panel);
+      made = index;
+      const size_t from = row_tiles * split / splits * t.tile_rows;
+      const size_t to = std::min(p.m, row_tiles * (split + 1) / splits * t.tile_rows);
+      for (size_t i = 0; i * t.tile_cols < s.cols; ++i) {
+        MultiplyTile(p, a, from, to, s, first + i * t.tile_cols,
+                     {panel.values + i * kPanelValues, panel.scales + i * kPanelScales});
+      }
+    }
+  });
+}
+
+template <typename Weight>
+void Multiply(core::ThreadPool& pool, const Product& whole, const Weight& weight) {
+  if (whole.m == 0 || whole.cols == 0) return;
+  if (whole.depth == 0 && !whole.accumulate) std::fill_n(whole.c, whole.m * whole.cols, 0.0f);
+  thread_local Scratch<int16_t> values;
+  thread_local Scratch<float> scales;
+  const size_t chunks = (whole.m - 1) / kMaxRowsAtOnce + 1;
+  // Slices of nearly equal depth: a short last one would pay for its tile of C like a long one.
+  const size_t unit = weight.depth_unit();
+  const size_t units = (whole.depth + unit - 1) / unit;
+  const size_t slices = (units * unit + kPanelDepth - 1) / kPanelDepth;
+  for (size_t i = 0; i < chunks; ++i) {
+    const size_t begin = whole.m * i / chunks, end = whole.m * (i + 1) / chunks;
+    Product part = whole;
+    part.a += begin * whole.depth;
+    part.c += begin * whole.cols;
+    part.m = end - begin;
+    const RoundedRows a{values.Get(part.m * kInt16Stride), scales.Get(part.m)};
+    for (size_t s = 0; s < slices; ++s) {
+      const size_t from = units * s / slices * unit;
+      const size_t to = std::min(whole.depth, units * (s + 1) / slices * unit);
+      MultiplySlice(pool, part, weight, a, from, to - from);
+    }
+  }
+}
+
+}  // namespace
+
+void GemmForwardInt16(const KernelTable& table, core::ThreadPool& pool, const WeightView& w,
+                      const float* x, size_t m, float* y) {
+  Multiply(pool, {table, x, m, w.cols, y, w.rows, /*accumulate=*/false},
+           ForwardWeight{table, w, core::FindDType(w.type)->block_values});
+}
+
+void GemmInputGradInt16(const KernelTable& table, core::ThreadPool& pool, const WeightView& w,
+                        const float* dy, size_t m, float* dx, bool accumulate) {
+  Multiply(pool, {table, dy, m, w.rows, dx, w.cols, accumulate},
+           InputGradWeight{table, w, core::FindDType(w.type)->block_values});
+}
+
+}  // namespace selvedge::kernels
