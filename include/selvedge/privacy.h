@@ -46,8 +46,7 @@ Result<double> ComputeNoiseMultiplier(double epsilon, double delta, double sampl
 struct PiiSpan {
   size_t start = 0;
   size_t end = 0;
-  std::string type;  // "EMAIL", "PHONE", "CREDIT_CARD", "IBAN", "IP_ADDRESS", "URL_CREDENTIALS",
-                     // "SECRET", ...
+  std::string type;  // "EMAIL_ADDRESS", "PHONE_NUMBER", ...: the table of docs/privacy/redaction.md
 };
 
 struct Redaction {
@@ -55,7 +54,8 @@ struct Redaction {
   std::vector<PiiSpan> spans;  // offsets in the input, ascending, disjoint
 };
 
-// What redaction at ingest does to one text (valid UTF-8).
+// Finds personal data in one text (valid UTF-8). Placeholders that are there already stay, and
+// redacting the result again changes nothing.
 Redaction Redact(std::string_view text);
 
 }  // namespace selvedge

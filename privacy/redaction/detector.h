@@ -36,8 +36,12 @@ void FindCreditCards(const FoldedText& text, std::vector<Match>* matches);
 void FindEmails(const FoldedText& text, std::vector<Match>* matches);
 void FindKeywordSecrets(const FoldedText& text, std::vector<Match>* matches);
 void FindMacAddresses(const FoldedText& text, std::vector<Match>* matches);
+void FindUrls(const FoldedText& text, std::vector<Match>* matches);
+void FindDatesOfBirth(const FoldedText& text, std::vector<Match>* matches);
+void FindNationalIds(const FoldedText& text, std::vector<Match>* matches);
 void FindIpAddresses(const FoldedText& text, std::vector<Match>* matches);
 void FindUsSsns(const FoldedText& text, std::vector<Match>* matches);
+void FindNamedNumbers(const FoldedText& text, std::vector<Match>* matches);
 void FindPhones(const FoldedText& text, std::vector<Match>* matches);
 void FindIdNumbers(const FoldedText& text, std::vector<Match>* matches);
 

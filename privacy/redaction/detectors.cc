@@ -7,18 +7,24 @@ namespace {
 
 // Checked structures (keys, checksums) before shapes (phones), and the catch-all for long numbers
 // last.
-constexpr std::array<Detector, 12> kDetectors = {{{"SECRET", FindPrivateKeyBlocks},
-                                                  {"URL_CREDENTIALS", FindUrlCredentials},
-                                                  {"SECRET", FindKnownSecrets},
-                                                  {"IBAN", FindIbans},
-                                                  {"CREDIT_CARD", FindCreditCards},
-                                                  {"EMAIL", FindEmails},
-                                                  {"SECRET", FindKeywordSecrets},
-                                                  {"MAC_ADDRESS", FindMacAddresses},
-                                                  {"IP_ADDRESS", FindIpAddresses},
-                                                  {"US_SSN", FindUsSsns},
-                                                  {"PHONE", FindPhones},
-                                                  {"ID_NUMBER", FindIdNumbers}}};
+constexpr std::array kDetectors = std::to_array<Detector>({
+    {"SECRET", FindPrivateKeyBlocks},
+    {"URL_CREDENTIALS", FindUrlCredentials},
+    {"SECRET", FindKnownSecrets},
+    {"IBAN_CODE", FindIbans},
+    {"CREDIT_CARD", FindCreditCards},
+    {"EMAIL_ADDRESS", FindEmails},
+    {"SECRET", FindKeywordSecrets},
+    {"DOMAIN_NAME", FindUrls},
+    {"MAC_ADDRESS", FindMacAddresses},
+    {"IP_ADDRESS", FindIpAddresses},
+    {"US_SSN", FindUsSsns},
+    {"NATIONAL_ID", FindNationalIds},
+    {"DATE_OF_BIRTH", FindDatesOfBirth},
+    {"ID_NUMBER", FindNamedNumbers},
+    {"PHONE_NUMBER", FindPhones},
+    {"ID_NUMBER", FindIdNumbers},
+});
 
 }  // namespace
 

@@ -98,6 +98,33 @@ constexpr std::array<Likeness, 4> kLikenesses = {{
      "''\"\"...//:::@.$$$\n\n\n"},
 }};
 
+// The letter below the marks of each Latin letter with diacritics; '.' where there is none. Source:
+// first code point of the Unicode 15 NFKD decomposition; letters with a stroke, ligatures, thorn
+// and eth by their look.
+constexpr std::string_view kLatin1AndExtended =  // U+00C0..U+024F
+    "AAAAAAACEEEEIIIIDNOOOOO.OUUUUYTsaaaaaaaceeeeiiiidnooooo.ouuuuyty"
+    "AaAaAaCcCcCcCcDdDdEeEeEeEeEeGgGgGgGgHhHhIiIiIiIiIiIiJjKkkLlLlLlL"
+    "lLlNnNnNnnNnOoOoOoOoRrRrRrSsSsSsSsTtTtTtUuUuUuUuUuUuWwYyYZzZzZzs"
+    "..................f.............Oo.............Uu..............."
+    "....DDdLLlNNnAaIiOoUuUuUuUuUu.AaAa....GgKkOoOo..jDDdGg..NnAa...."
+    "AaAaEeEeIiIiOoOoRrRrUuUuSsTt..Hh......AaEeOoOoOoOoYy............"
+    "................";
+constexpr std::string_view kLatinAdditional =  // U+1E00..U+1EFF
+    "AaBbBbBbCcDdDdDdDdDdEeEeEeEeEeFfGgHhHhHhHhHhIiIiKkKkKkLlLlLlLlMm"
+    "MmMmNnNnNnNnOoOoOoOoPpPpRrRrRrRrSsSsSsSsSsTtTtTtTtUuUuUuUuUuVvVv"
+    "WwWwWwWwWwXxXxYyZzZzZzhtwyas....AaAaAaAaAaAaAaAaAaAaAaAaEeEeEeEe"
+    "EeEeEeEeIiIiOoOoOoOoOoOoOoOoOoOoOoOoUuUuUuUuUuUuUuYyYyYyYy......";
+
+// The base letter of c, or '.'.
+char BaseLetter(char32_t c) {
+  if (c >= 0xC0 && c < 0xC0 + kLatin1AndExtended.size()) return kLatin1AndExtended[c - 0xC0];
+  if (c >= 0x1E00 && c < 0x1E00 + kLatinAdditional.size()) return kLatinAdditional[c - 0x1E00];
+  return '.';
+}
+
+// Combining marks belong to the letter before them ("e" + U+0301).
+bool IsCombining(char32_t c) { return c >= 0x0300 && c <= 0x036F; }
+
 char FoldAscii(char32_t c) {
   if (c == '\n') return '\n';
   if (c < 0x20) return ' ';
@@ -115,6 +142,7 @@ char FoldMathematical(char32_t c) {
 char Fold(char32_t c) {
   if (c < 0x80) return FoldAscii(c);
   if (c == kInvalid) return kOtherMark;
+  if (const char base = BaseLetter(c); base != '.') return base;
   if (c >= 0xFF01 && c <= 0xFF5E) return static_cast<char>(c - 0xFF01 + '!');
   if (c >= 0x1D400 && c <= 0x1D7FF) return FoldMathematical(c);
   for (const char32_t zero : kZeros) {
@@ -131,21 +159,41 @@ char Fold(char32_t c) {
   return InRanges(kOtherMarks, c) ? kOtherMark : kOtherLetter;
 }
 
+// Bytes from `begin` to `end`, or what they were so far where they no longer fit: marks piled up
+// without end.
+uint8_t JoinedLength(size_t begin, uint8_t length, size_t end) {
+  return end - begin <= UINT8_MAX ? static_cast<uint8_t>(end - begin) : length;
+}
+
 }  // namespace
 
 FoldedText::FoldedText(std::string_view text) {
-  folded_.reserve(text.size());
-  begin_.reserve(text.size());
-  length_.reserve(text.size());
+  folded_.resize(text.size());
+  begin_.resize(text.size());
+  length_.resize(text.size());
+  size_t size = 0;
+  const auto add = [&](char c, size_t begin, uint8_t length) {
+    folded_[size] = c;
+    begin_[size] = begin;
+    length_[size++] = length;
+  };
   for (size_t i = 0; i < text.size();) {
+    if (text[i] >= ' ' && text[i] < 0x7F) {  // what most texts are made of
+      add(text[i], i, 1);
+      ++i;
+      continue;
+    }
     const CodePoint point = Decode(text, i);
-    if (const char c = Fold(point.value); c != kDropped) {
-      folded_.push_back(c);
-      begin_.push_back(i);
-      length_.push_back(point.length);
+    if (IsCombining(point.value) && size > 0) {
+      length_[size - 1] = JoinedLength(begin_[size - 1], length_[size - 1], i + point.length);
+    } else if (const char c = Fold(point.value); c != kDropped) {
+      add(c, i, point.length);
     }
     i += point.length;
   }
+  folded_.resize(size);
+  begin_.resize(size);
+  length_.resize(size);
 }
 
 void FoldedText::Take(size_t begin, size_t end) {

@@ -2,11 +2,12 @@
 // The text that detectors look at: one byte per code point, with tricks of writing folded away, and
 // a map back to the caller's bytes.
 //
-// Folded: full-width and mathematical letters and digits, decimal digits of other scripts, Cyrillic
-// and Greek look-alikes, unusual spaces, dashes, dots and quotes become ASCII; invisible code
-// points vanish. What has no ASCII likeness becomes one of the marks below, so that words keep
-// their edges.
+// Folded: full-width and mathematical letters and digits, decimal digits of other scripts, Latin
+// letters with diacritics, Cyrillic and Greek look-alikes, unusual spaces, dashes, dots and quotes
+// become ASCII; invisible code points vanish. What has no ASCII likeness becomes one of the marks
+// below, so that words keep their edges.
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -39,17 +40,33 @@ class FoldedText {
  private:
   std::string folded_;
   std::vector<size_t> begin_;    // [folded] byte offset in the original
-  std::vector<uint8_t> length_;  // [folded] bytes of the code point, 1..4
+  std::vector<uint8_t> length_;  // [folded] bytes of the code point and its combining marks
 };
+
+// What a folded byte is, as bits.
+inline constexpr uint8_t kDigitBit = 1;
+inline constexpr uint8_t kUpperBit = 2;
+inline constexpr uint8_t kLowerBit = 4;
+inline constexpr uint8_t kHexBit = 8;
+inline constexpr std::array<uint8_t, 256> kByteClasses = [] {
+  std::array<uint8_t, 256> classes{};
+  for (size_t c = '0'; c <= '9'; ++c) classes[c] = kDigitBit | kHexBit;
+  for (size_t c = 'A'; c <= 'Z'; ++c) classes[c] = kUpperBit | (c <= 'F' ? kHexBit : 0);
+  for (size_t c = 'a'; c <= 'z'; ++c) classes[c] = kLowerBit | (c <= 'f' ? kHexBit : 0);
+  return classes;
+}();
+inline bool IsOf(char c, uint8_t bits) {
+  return (kByteClasses[static_cast<unsigned char>(c)] & bits) != 0;
+}
 
 inline bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 inline bool IsUpper(char c) { return c >= 'A' && c <= 'Z'; }
-inline bool IsAlpha(char c) { return IsUpper(c) || (c >= 'a' && c <= 'z'); }
-inline bool IsAlnum(char c) { return IsAlpha(c) || IsDigit(c); }
+inline bool IsAlpha(char c) { return IsOf(c, kUpperBit | kLowerBit); }
+inline bool IsAlnum(char c) { return IsOf(c, kDigitBit | kUpperBit | kLowerBit); }
 inline bool IsSpace(char c) { return c == ' ' || c == '\n'; }
 inline char ToLower(char c) { return IsUpper(c) ? static_cast<char>(c + 32) : c; }
 inline char ToUpper(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; }
-inline bool IsHex(char c) { return IsDigit(c) || (ToLower(c) >= 'a' && ToLower(c) <= 'f'); }
+inline bool IsHex(char c) { return IsOf(c, kHexBit); }
 // Ends a number or token on its left and right: no ASCII letter, digit or underscore.
 inline bool IsEdge(char c) { return !IsAlnum(c) && c != '_'; }
 

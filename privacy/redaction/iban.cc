@@ -37,8 +37,8 @@ size_t LengthFor(std::string_view country) {
 }
 
 bool StartsIban(const FoldedText& text, size_t i) {
-  return IsEdge(text.before(i)) && IsAlpha(text.at(i)) && IsAlpha(text.at(i + 1)) &&
-         IsDigit(text.at(i + 2)) && IsDigit(text.at(i + 3));
+  return IsDigit(text.at(i + 3)) && IsDigit(text.at(i + 2)) && IsAlpha(text.at(i + 1)) &&
+         IsAlpha(text.at(i)) && IsEdge(text.before(i));
 }
 
 // Reads up to `length` letters and digits from i, stepping over gaps of at most three spaces,

@@ -3,8 +3,8 @@
 #include "privacy/redaction/detector.h"
 #include "privacy/redaction/digit_groups.h"
 
-// Long numbers that no other detector could name: mistyped cards, account, customer and licence
-// numbers.
+// Numbers that nothing but their length or the word before them gives away: mistyped cards,
+// account, customer and licence numbers.
 
 namespace selvedge::privacy {
 namespace {
@@ -13,6 +13,9 @@ constexpr size_t kMinCompactDigits = 9;
 constexpr size_t kMinTokenDigits = 8;  // with capitals among them: "U62928788557186"
 constexpr size_t kMinTokenLength = 10;
 constexpr size_t kMinGroupedDigits = 12;
+constexpr size_t kMinNamedDigits = 5;
+constexpr size_t kMaxNamed = 24;
+constexpr size_t kNamedReach = 28;
 constexpr GapRule kIdGaps = {" -", 1};
 
 bool IsIdToken(std::string_view token) {
@@ -37,7 +40,36 @@ size_t GroupedEnd(const FoldedText& text, const std::vector<DigitGroup>& groups,
   return number ? last : first;
 }
 
+// "licence number is 2270-66-1551", "passport: X1234567": position behind letters, digits and
+// single dashes with at least five digits; i if there is none.
+size_t NamedEnd(const FoldedText& text, size_t i) {
+  size_t end = i;
+  size_t digits = 0;
+  while (end - i < kMaxNamed &&
+         (IsAlnum(text.at(end)) || (text.at(end) == '-' && IsAlnum(text.at(end + 1))))) {
+    digits += IsDigit(text.at(end++)) ? 1 : 0;
+  }
+  return digits >= kMinNamedDigits && IsEdge(text.at(end)) ? end : i;
+}
+
 }  // namespace
+
+void FindNamedNumbers(const FoldedText& text, std::vector<Match>* matches) {
+  size_t floor = 0;
+  for (size_t digit = 0; digit < text.size(); ++digit) {
+    if (!IsDigit(text.at(digit)) || digit < floor) continue;
+    size_t begin = digit;
+    while (begin > floor && digit - begin < kMaxNamed && IsAlnum(text.before(begin))) --begin;
+    const size_t end = IsEdge(text.before(begin)) ? NamedEnd(text, begin) : begin;
+    const bool named =
+        end > begin && HasContextBefore(text, begin, kNamedReach,
+                                        {"license", "licence", "passport", "account n", "acct",
+                                         "policy n", "membership n"});
+    if (named) matches->push_back({begin, end});
+    floor = std::max(end, digit + 1);
+    while (IsAlnum(text.at(floor))) ++floor;
+  }
+}
 
 void FindIdNumbers(const FoldedText& text, std::vector<Match>* matches) {
   for (size_t pos = 0; pos < text.size();) {

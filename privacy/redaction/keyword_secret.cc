@@ -47,10 +47,21 @@ constexpr size_t kMaxValue = 512;
 constexpr size_t kMinPassword = 4;
 constexpr size_t kMinToken = 12;
 
+bool StartsKeyword(char c) {
+  static_assert(std::all_of(kKeywords.begin(), kKeywords.end(), [](const Keyword& k) {
+    return std::string_view("pcastkb").find(k.word[0]) != std::string_view::npos;
+  }));
+  const char lower = ToLower(c);
+  return lower == 'p' || lower == 'c' || lower == 'a' || lower == 's' || lower == 't' ||
+         lower == 'k' || lower == 'b';
+}
+
 const Keyword* KeywordAt(const FoldedText& text, size_t i) {
-  if (!IsAlpha(text.at(i)) || IsAlnum(text.before(i))) return nullptr;
+  if (!StartsKeyword(text.at(i)) || IsAlnum(text.before(i))) return nullptr;
+  const char second = ToLower(text.at(i + 1));
   const auto* hit = std::find_if(kKeywords.begin(), kKeywords.end(), [&](const Keyword& k) {
-    return StartsWithNoCase(text.view(), i, k.word) && !IsAlpha(text.at(i + k.word.size()));
+    return k.word[1] == second && StartsWithNoCase(text.view(), i, k.word) &&
+           !IsAlpha(text.at(i + k.word.size()));
   });
   return hit == kKeywords.end() ? nullptr : hit;
 }

@@ -42,6 +42,8 @@ constexpr std::array<KnownPrefix, 29> kPrefixes = {{{"sk-", 16},
                                                     {"dop_v1_", 30},
                                                     {"AGE-SECRET-KEY-1", 20}}};
 
+constexpr size_t kMinSecret = 14;  // the shortest prefix with its tail
+
 bool IsTokenChar(char c) { return IsAlnum(c) || c == '_' || c == '-' || c == '.'; }
 
 // A word such as "sk-eleton-in-the-cupboard" has no digit; every issued token of these lengths has.
@@ -56,6 +58,7 @@ bool IsJwt(std::string_view token) {
 }
 
 bool IsKnownSecret(std::string_view token) {
+  if (token.size() < kMinSecret) return false;  // nearly all words
   if (IsJwt(token)) return true;
   return std::any_of(kPrefixes.begin(), kPrefixes.end(), [&](const KnownPrefix& known) {
     return token.substr(0, known.prefix.size()) == known.prefix &&

@@ -25,7 +25,7 @@ struct Shape {
   size_t last;
   bool plus = false;      // + before the number
   bool paren = false;     // first group in parentheses
-  bool context = false;   // a word such as "call" before it
+  bool context = false;   // a word such as "call" before it, or "office" behind it
   bool whole_run = true;  // no digits before or after that belong to the same run
   std::string digits;
 
@@ -120,6 +120,13 @@ bool IsGrouped(const Shape& s) {
   return !thousands && (!pairs || s.count() == 4);
 }
 
+// 99 668472, 0961-7596216, 12345 67890: an area and a subscriber, eight digits or more.
+bool IsTwoGroups(const Shape& s) {
+  if (!s.whole_run || s.count() != 2 || s.digits.size() < 8 || s.digits.size() > 11) return false;
+  if (s.gap(0) != " " && s.gap(0) != "-") return false;
+  return s.size(0) >= 2 && s.size(0) <= 5 && s.size(1) >= 5 && !LooksLikeYear(s.text, s.group(0));
+}
+
 // 2125550142: ten digits that the North American plan could give out.
 bool IsCompact(const Shape& s) {
   return s.count() == 1 && s.digits.size() == 10 && s.digits[0] >= '2' && s.digits[3] >= '2';
@@ -128,8 +135,9 @@ bool IsCompact(const Shape& s) {
 bool IsCalled(const Shape& s) { return s.context && s.size(0) >= 2; }
 
 using Rule = bool (*)(const Shape&);
-constexpr std::array<Rule, 7> kRules = {IsInternational, IsParenthesised, IsNorthAmerican, IsTrunk,
-                                        IsGrouped,       IsCompact,       IsCalled};
+constexpr std::array<Rule, 8> kRules = {IsInternational, IsParenthesised, IsNorthAmerican,
+                                        IsTrunk,         IsGrouped,       IsTwoGroups,
+                                        IsCompact,       IsCalled};
 
 bool IsPhone(const Shape& s) {
   if (s.digits.size() < kMinDigits || s.digits.size() > kMaxDigits + 2) return false;
@@ -147,11 +155,24 @@ bool ContinuesLeft(const FoldedText& text, size_t i) {
   return joint && i > 1 && IsAlnum(text.at(i - 2));
 }
 
+// Whether a word behind the number says what it is: "555 0142 office", "555-0142-Fax", "(home)".
+bool HasKindBehind(const FoldedText& text, size_t i) {
+  for (size_t k = 0; k < 2 && std::string_view(" -(").find(text.at(i)) != std::string_view::npos;
+       ++k) {
+    ++i;
+  }
+  for (const std::string_view kind :
+       {"office", "fax", "mobile", "cell", "home", "work", "desk", "direct", "landline"}) {
+    if (StartsWithNoCase(text.view(), i, kind)) return IsEdge(text.at(i + kind.size()));
+  }
+  return false;
+}
+
 // Whether something that is no number follows at once: "12-34-56-ab", "555-0142abc", "30 000,50".
 bool ContinuesRight(const FoldedText& text, size_t i) {
   if (!IsEdge(text.at(i))) return true;
   const bool joint = std::string_view("-,:").find(text.at(i)) != std::string_view::npos;
-  return joint && IsAlnum(text.at(i + 1));
+  return joint && IsAlnum(text.at(i + 1)) && !HasKindBehind(text, i);
 }
 
 // Position behind an extension such as "x123", " ext. 123"; `end` if there is none.
@@ -218,6 +239,7 @@ Shape MakeHead(const FoldedText& text, const std::vector<DigitGroup>& groups, si
 
 bool IsPhoneUpTo(Shape shape, size_t last) {
   shape.last = last;
+  shape.context = shape.context || HasKindBehind(shape.text, shape.groups[last - 1].end);
   shape.whole_run = shape.first == 0 && last == shape.groups.size();
   shape.digits = JoinDigits(shape.text, shape.groups, shape.first, last);
   return IsPhone(shape);

@@ -138,7 +138,7 @@ TEST_F(HomeCommand, RecordsAreRedactedDeduplicatedAndReported) {
   ASSERT_EQ(report["rejected"].size(), 1u);
   EXPECT_EQ(report["rejected"][0]["line"], 4);
   const Finished exported = Run({"data", "export"});
-  EXPECT_NE(exported.out.find("<EMAIL>"), std::string::npos);
+  EXPECT_NE(exported.out.find("<EMAIL_ADDRESS>"), std::string::npos);
   EXPECT_EQ(exported.out.find("anna@"), std::string::npos);
   EXPECT_EQ(Run({"data", "show", "--id", "r2", "--json"}).Json()["text"], "the boats stayed in");
   EXPECT_TRUE(FailsWith(Run({"data", "show", "--id", "r9"}), 3));

@@ -36,9 +36,9 @@ TEST(Privacy, RedactsWithByteOffsets) {
   const auto& span = report["spans"][0];
   const size_t start = span["start"], end = span["end"];
   EXPECT_EQ(text.substr(start, end - start), "anna@example.org");
-  EXPECT_EQ(span["type"], "EMAIL");
+  EXPECT_EQ(span["type"], "EMAIL_ADDRESS");
   const Finished plain = sandbox.Run({"privacy", "redact"}, text);
-  EXPECT_EQ(plain.out, text.substr(0, start) + "<EMAIL>" + text.substr(end));
+  EXPECT_EQ(plain.out, text.substr(0, start) + "<EMAIL_ADDRESS>" + text.substr(end));
 }
 
 TEST(Privacy, RedactRefusesWhatIsNotUtf8) {

@@ -38,8 +38,17 @@ TEST(FoldedText, FoldsSpacesDashesDotsQuotesAndLookAlikes) {
 }
 
 TEST(FoldedText, MarksWhatHasNoLikenessAsLetterOrSymbol) {
-  EXPECT_EQ(Folded("é漢"), std::string({kOtherLetter, kOtherLetter}));
+  EXPECT_EQ(Folded("ж漢"), std::string({kOtherLetter, kOtherLetter}));
   EXPECT_EQ(Folded("\xF0\x9F\x98\x80…"), std::string({kOtherMark, kOtherMark}));
+}
+
+TEST(FoldedText, TakesTheMarksOffLatinLetters) {
+  EXPECT_EQ(Folded("Szöllősi Þór Łukasz Nguyễn"), "Szollosi Tor Lukasz Nguyen");
+  const std::string text = "e\u0301\u0302x";  // composed of letter and marks
+  const FoldedText folded(text);
+  EXPECT_EQ(folded.view(), "ex");
+  EXPECT_EQ(folded.OriginalEnd(0), 5u);
+  EXPECT_EQ(folded.OriginalBegin(1), 5u);
 }
 
 TEST(FoldedText, TakesBytesThatAreNotUtf8OneByOne) {

@@ -64,6 +64,13 @@ TEST(HostileText, OfOneMegabyteIsScannedInLinearTime) {
                            "\xFF",
                            "\xEF\xBC\x91",
                            "call ",
+                           "a.com ",
+                           "www.",
+                           "born 8 ",
+                           "passport 1a ",
+                           "12345678Z ",
+                           "<A",
+                           "<A>",
                            "1a"}) {
     EXPECT_LT(SecondsFor(Repeat(unit, 1 << 20)), 10.0) << unit;
   }
@@ -102,7 +109,13 @@ TEST(HostileText, OfRandomPiecesGivesWellFormedSpans) {
                                            "0123456789abcdef",
                                            "://",
                                            "/",
-                                           "<EMAIL>",
+                                           "<EMAIL_ADDRESS>",
+                                           "<PERSON_3>",
+                                           "born ",
+                                           "2/8/1935",
+                                           "12345678Z",
+                                           "passport ",
+                                           "www.",
                                            "203.0.113.7",
                                            "-----BEGIN PRIVATE KEY-----"};
   for (int round = 0; round < 3000; ++round) {
@@ -119,6 +132,7 @@ TEST(HostileText, OfRandomPiecesGivesWellFormedSpans) {
       masked = masked - (span.end - span.start) + span.type.size() + 2;
     }
     ASSERT_EQ(r.text.size(), masked);
+    ASSERT_EQ(Redact(r.text).text, r.text) << text;  // a second pass changes nothing
   }
 }
 

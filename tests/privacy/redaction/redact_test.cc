@@ -23,11 +23,11 @@ TEST(Redact, GivesByteOffsetsIntoTheOriginalText) {
   const std::string text = "é write to amos@example.org or 203.0.113.7";
   const Redaction r = Redact(text);
   ASSERT_EQ(r.spans.size(), 2u);
-  EXPECT_EQ(r.spans[0].type, "EMAIL");
+  EXPECT_EQ(r.spans[0].type, "EMAIL_ADDRESS");
   EXPECT_EQ(text.substr(r.spans[0].start, r.spans[0].end - r.spans[0].start), "amos@example.org");
   EXPECT_EQ(r.spans[1].type, "IP_ADDRESS");
   EXPECT_EQ(text.substr(r.spans[1].start, r.spans[1].end - r.spans[1].start), "203.0.113.7");
-  EXPECT_EQ(r.text, "é write to <EMAIL> or <IP_ADDRESS>");
+  EXPECT_EQ(r.text, "é write to <EMAIL_ADDRESS> or <IP_ADDRESS>");
 }
 
 TEST(Redact, FindsNothingInItsOwnOutput) {
@@ -39,15 +39,20 @@ TEST(Redact, FindsNothingInItsOwnOutput) {
   EXPECT_TRUE(Redact(once.text).spans.empty()) << Redact(once.text).text;
 }
 
+TEST(Redact, LeavesPlaceholdersWhole) {
+  ExpectUntouched({"<PERSON_3> wrote to <EMAIL_ADDRESS_12>", "password: <SECRET>"});
+  ExpectMasked({{"<AKIAIOSFODNN7EXAMPLE>", "<<SECRET>>"}});
+}
+
 TEST(Redact, FindsEmails) {
-  ExpectMasked({{"a.b+c_d@mail.example.co.uk.", "<EMAIL>."},
-                {"(amos@example.org)", "(<EMAIL>)"},
-                {"mailto:amos@example.org?subject=x", "mailto:<EMAIL>?subject=x"},
-                {"from=amos@example.org;", "from=<EMAIL>;"},
-                {"a@example.org,b@example.org", "<EMAIL>,<EMAIL>"},
-                {"josé@exämple.org", "<EMAIL>"},
-                {"amos@\nexample.org", "<EMAIL>"},
-                {"'amos@example.org'", "'<EMAIL>'"}});
+  ExpectMasked({{"a.b+c_d@mail.example.co.uk.", "<EMAIL_ADDRESS>."},
+                {"(amos@example.org)", "(<EMAIL_ADDRESS>)"},
+                {"mailto:amos@example.org?subject=x", "mailto:<EMAIL_ADDRESS>?subject=x"},
+                {"from=amos@example.org;", "from=<EMAIL_ADDRESS>;"},
+                {"a@example.org,b@example.org", "<EMAIL_ADDRESS>,<EMAIL_ADDRESS>"},
+                {"josé@exämple.org", "<EMAIL_ADDRESS>"},
+                {"amos@\nexample.org", "<EMAIL_ADDRESS>"},
+                {"'amos@example.org'", "'<EMAIL_ADDRESS>'"}});
   ExpectUntouched({"@amos see you", "a @ b", "50@3.99", "foo@bar", "@@@", "x@y."});
 }
 
@@ -63,17 +68,17 @@ TEST(Redact, FindsCardsWithAGoodCheckDigit) {
 TEST(Redact, NamesALongNumberWithABadCheckDigitAnIdNumber) {
   ExpectMasked({{"4111111111111112", "<ID_NUMBER>"},
                 {"4111 1111 1111 1112", "<ID_NUMBER>"},
-                {"customer 8837264519", "customer <PHONE>"},
+                {"customer 8837264519", "customer <PHONE_NUMBER>"},
                 {"licence U62928788557186", "licence <ID_NUMBER>"}});
 }
 
 TEST(Redact, FindsIbans) {
-  ExpectMasked({{"DE89370400440532013000", "<IBAN>"},
-                {"DE89 3704 0044 0532 0130 00 today", "<IBAN> today"},
-                {"iban: gb82 west 1234 5698 7654 32", "iban: <IBAN>"},
-                {"FR14 2004 1010 0505 0001 3M02 606", "<IBAN>"},
-                {"NL91ABNA0417164300,", "<IBAN>,"},
-                {"DE89 3704 0044\n0532 0130 00", "<IBAN>"}});
+  ExpectMasked({{"DE89370400440532013000", "<IBAN_CODE>"},
+                {"DE89 3704 0044 0532 0130 00 today", "<IBAN_CODE> today"},
+                {"iban: gb82 west 1234 5698 7654 32", "iban: <IBAN_CODE>"},
+                {"FR14 2004 1010 0505 0001 3M02 606", "<IBAN_CODE>"},
+                {"NL91ABNA0417164300,", "<IBAN_CODE>,"},
+                {"DE89 3704 0044\n0532 0130 00", "<IBAN_CODE>"}});
   ExpectUntouched({"no50 people went there at all today", "AB12 is a postcode"});
 }
 
@@ -104,12 +109,16 @@ TEST(Redact, FindsPhonesInManyWritings) {
         "07700 900142",      "07700900142",     "03.55.50.14.25",   "(09) 555 01 42",
         "555-0142 ext. 12",  "212-555-0142x12", "55-50-14-25",      "0664/5550142",
         "2125550142",        "+1-555-0104-1408"}) {
-    EXPECT_EQ(Masked(phone), "<PHONE>") << phone;
-    EXPECT_EQ(Masked(std::string("ring ") + phone + ", mind"), "ring <PHONE>, mind") << phone;
+    EXPECT_EQ(Masked(phone), "<PHONE_NUMBER>") << phone;
+    EXPECT_EQ(Masked(std::string("ring ") + phone + ", mind"), "ring <PHONE_NUMBER>, mind")
+        << phone;
   }
-  ExpectMasked({{"call 5550142 now", "call <PHONE> now"},
-                {"555-0142 555-0143", "<PHONE> <PHONE>"},
-                {"+1 212 555 0147 5 eggs", "<PHONE> 5 eggs"}});
+  ExpectMasked({{"call 5550142 now", "call <PHONE_NUMBER> now"},
+                {"555 0142-Office, (55) 501-420-Fax", "<PHONE_NUMBER>-Office, <PHONE_NUMBER>-Fax"},
+                {"555 1042 office", "<PHONE_NUMBER> office"},
+                {"99 550142", "<PHONE_NUMBER>"},
+                {"555-0142 555-0143", "<PHONE_NUMBER> <PHONE_NUMBER>"},
+                {"+1 212 555 0147 5 eggs", "<PHONE_NUMBER> 5 eggs"}});
 }
 
 TEST(Redact, LeavesDatesYearsSumsAndMeasuresAlone) {
@@ -127,7 +136,36 @@ TEST(Redact, FindsUrlsWithCredentials) {
   ExpectMasked({{"see https://amos:pw@example.org/rota.", "see <URL_CREDENTIALS>."},
                 {"postgres://u:p@203.0.113.7:5432/db", "<URL_CREDENTIALS>"},
                 {"https://0123456789abcdef0123@example.org", "<URL_CREDENTIALS>"}});
-  ExpectUntouched({"https://example.org/a?b=c#d", "http://example.org:8080/x"});
+  ExpectMasked({{"https://example.org/a?b=c#d", "<DOMAIN_NAME>"}});
+}
+
+TEST(Redact, FindsWebAddresses) {
+  ExpectMasked({{"see https://www.example.se/, ok", "see <DOMAIN_NAME>, ok"},
+                {"(http://example.org:8080/a_(b))", "(<DOMAIN_NAME>)"},
+                {"www.example.museum/rota!", "<DOMAIN_NAME>!"},
+                {"go to shop.example.co.uk now", "go to <DOMAIN_NAME> now"},
+                {"ftp://files.example/x", "<DOMAIN_NAME>"},
+                {"https://exämple.org/ünder", "<DOMAIN_NAME>"},
+                {"http://203.0.113.7/x", "http://<IP_ADDRESS>/x"}});
+  ExpectUntouched({"the end.It was", "main.cc", "e.g. this", "3.com", "a://", "i.e. so", "...com",
+                   "at 5 p.m. we", "wait...what"});
+}
+
+TEST(Redact, FindsDatesOfBirth) {
+  ExpectMasked({{"She was born on 2/8/1935.", "She was born on <DATE_OF_BIRTH>."},
+                {"DOB: 1935-02-08", "DOB: <DATE_OF_BIRTH>"},
+                {"date of birth 8 February 1935", "date of birth <DATE_OF_BIRTH>"},
+                {"born February 8th, 1935 in Rye", "born <DATE_OF_BIRTH> in Rye"},
+                {"my birthday is the 8th of Feb", "my birthday is the <DATE_OF_BIRTH>"},
+                {"bday 08.02.35", "bday <DATE_OF_BIRTH>"}});
+  ExpectUntouched({"we met on 2/8/1935", "born in May", "the birth of 8 puppies", "born 31/31/35"});
+}
+
+TEST(Redact, FindsNumbersThatAWordNames) {
+  ExpectMasked(
+      {{"driver's license number is 2270-66-1551", "driver's license number is <ID_NUMBER>"},
+       {"passport X1234567", "passport <ID_NUMBER>"}});
+  ExpectUntouched({"licence to kill 007", "room 1234567b"});
 }
 
 TEST(Redact, FindsKeysByTheirPrefix) {
@@ -155,7 +193,7 @@ TEST(Redact, FindsSecretsByTheWordBeforeThem) {
 }
 
 TEST(Redact, LetsTheHigherPriorityWinAndKeepsTheRest) {
-  ExpectMasked({{"212-555-0142 4111 1111 1111 1111", "<PHONE> <CREDIT_CARD>"},
+  ExpectMasked({{"212-555-0142 4111 1111 1111 1111", "<PHONE_NUMBER> <CREDIT_CARD>"},
                 {"https://amos@example.org:pw@example.org/", "<URL_CREDENTIALS>"}});
 }
 
@@ -163,12 +201,12 @@ TEST(Redact, SeesThroughTricksOfWriting) {
   const Redaction r = Redact("x \uFF14\uFF11\uFF11\uFF11 1111\u200B 1111\u00A01111 y");
   ASSERT_EQ(r.spans.size(), 1u);
   EXPECT_EQ(r.text, "x <CREDIT_CARD> y");
-  EXPECT_EQ(Masked("amos\u200B@exam\u00ADple.org"), "<EMAIL>");
-  EXPECT_EQ(Masked("\uFF41\uFF4D\uFF4F\uFF53\uFF20example\uFF0Eorg"), "<EMAIL>");
-  EXPECT_EQ(Masked("٠٢٠ ٧٩٤٦ ٠١٢٣"), "<PHONE>");
-  EXPECT_EQ(Masked("212\u2011555\u20110142"), "<PHONE>");
+  EXPECT_EQ(Masked("amos\u200B@exam\u00ADple.org"), "<EMAIL_ADDRESS>");
+  EXPECT_EQ(Masked("\uFF41\uFF4D\uFF4F\uFF53\uFF20example\uFF0Eorg"), "<EMAIL_ADDRESS>");
+  EXPECT_EQ(Masked("٠٢٠ ٧٩٤٦ ٠١٢٣"), "<PHONE_NUMBER>");
+  EXPECT_EQ(Masked("212\u2011555\u20110142"), "<PHONE_NUMBER>");
   EXPECT_EQ(Masked("203\uFF0E0\uFF0E113\uFF0E7"), "<IP_ADDRESS>");
-  EXPECT_EQ(Masked("аmos@еxample.org"), "<EMAIL>");  // Cyrillic a and e
+  EXPECT_EQ(Masked("аmos@еxample.org"), "<EMAIL_ADDRESS>");  // Cyrillic a and e
 }
 
 }  // namespace

@@ -1,0 +1,37 @@
+#include "privacy/redaction/placeholder.h"
+
+namespace selvedge::privacy {
+namespace {
+
+constexpr size_t kMaxType = 40;
+constexpr size_t kMaxNumberDigits = 6;
+
+// Position behind the placeholder whose '<' is at i, or i: capitals in words joined by underscores,
+// then perhaps a number. A key in angle brackets has its digits elsewhere.
+size_t PlaceholderEnd(const FoldedText& text, size_t i) {
+  size_t end = i + 1;
+  while (end - i <= kMaxType && IsUpper(text.at(end))) {
+    while (end - i <= kMaxType && IsUpper(text.at(end))) ++end;
+    if (text.at(end) == '_') ++end;
+  }
+  if (end == i + 1) return i;
+  const size_t digits = end;
+  if (text.before(end) == '_') {
+    while (end - digits < kMaxNumberDigits && IsDigit(text.at(end))) ++end;
+    if (end == digits) return i;
+  }
+  return text.at(end) == '>' ? end + 1 : i;
+}
+
+}  // namespace
+
+std::string Placeholder(std::string_view type) { return std::string("<").append(type).append(">"); }
+
+void TakePlaceholders(FoldedText* text) {
+  for (size_t i = text->view().find('<'); i < text->size(); i = text->view().find('<', i + 1)) {
+    const size_t end = PlaceholderEnd(*text, i);
+    if (end > i) text->Take(i, end);
+  }
+}
+
+}  // namespace selvedge::privacy
