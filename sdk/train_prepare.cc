@@ -7,6 +7,7 @@
 #include "sdk/train_job.h"
 #include "storage/vault/checkpoint_file.h"
 #include "storage/vault/timestamp.h"
+#include "trainer/job/trainable.h"
 
 namespace selvedge {
 namespace {
@@ -98,6 +99,7 @@ int64_t CountGroups(const std::vector<vault::EligibleRecord>& records) {
 // A new job, or the one found; in a transaction.
 Status Choose(Home::Impl& home, const TrainOptions& options, const BaseModel& base,
               PreparedJob* out) {
+  SELVEDGE_RETURN_IF_ERROR(trainer::CheckTrainable(*base.model));
   Vault& v = *home.vault;
   const vault::Bytes config_hash =
       v.KeyedHash("train-config", ConfigurationText(options, home.config));

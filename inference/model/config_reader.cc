@@ -1,79 +1,11 @@
 #include "inference/model/config_reader.h"
 
-#include <algorithm>
 #include <cmath>
+
+#include "inference/model/key_reader.h"
 
 namespace selvedge::inference {
 namespace {
-
-// Keys below "<architecture>.".
-class KeyReader {
- public:
-  KeyReader(const gguf::File& file, std::string prefix)
-      : file_(file), prefix_(std::move(prefix) + ".") {}
-
-  bool Has(const std::string& key) const { return file_.Has(prefix_ + key); }
-
-  // A count in [low, high]. Per-layer arrays of one repeated value count as that value.
-  Result<uint32_t> Count(const std::string& key, uint64_t low, uint64_t high) const {
-    SELVEDGE_ASSIGN_OR_RETURN(const uint64_t value, Uniform(key));
-    const std::string got = "model file: " + prefix_ + key + ": " + std::to_string(value);
-    if (value < low) {
-      return FormatError(got + ", at least " + std::to_string(low) + " needed");
-    }
-    if (value > high) return LimitError(got + ", at most " + std::to_string(high) + " allowed");
-    return static_cast<uint32_t>(value);
-  }
-
-  Result<uint32_t> CountOr(const std::string& key, uint32_t fallback, uint64_t high) const {
-    if (!Has(key)) return fallback;
-    return Count(key, 1, high);
-  }
-
-  // A finite number in (low, high].
-  Result<float> Number(const std::string& key, float low, float high) const {
-    SELVEDGE_ASSIGN_OR_RETURN(const float value, file_.GetF32(prefix_ + key));
-    if (!(value > low && value <= high)) {
-      return FormatError("model file: " + prefix_ + key + ": " + std::to_string(value) +
-                         ", finite, above " + std::to_string(low) + " and at most " +
-                         std::to_string(high) + " allowed");
-    }
-    return value;
-  }
-
-  Result<std::string> Text(const std::string& key) const { return file_.GetString(prefix_ + key); }
-
- private:
-  Result<uint64_t> Uniform(const std::string& key) const {
-    for (const auto& [name, value] : file_.metadata()) {
-      if (name != prefix_ + key) continue;
-      const auto* array = std::get_if<gguf::Array>(&value.data);
-      if (array == nullptr) break;
-      if (const auto* u = std::get_if<std::vector<uint64_t>>(&array->values)) {
-        return Same(name, *u);
-      }
-      if (const auto* i = std::get_if<std::vector<int64_t>>(&array->values)) {
-        return Same(name, *i);
-      }
-    }
-    SELVEDGE_ASSIGN_OR_RETURN(const uint32_t value, file_.GetU32(prefix_ + key));
-    return uint64_t{value};
-  }
-
-  template <typename T>
-  static Result<uint64_t> Same(const std::string& name, const std::vector<T>& values) {
-    if (values.empty() || values.front() < T{0}) {
-      return FormatError("model file: " + name + ": no count in it");
-    }
-    if (std::any_of(values.begin(), values.end(), [&](T v) { return v != values.front(); })) {
-      return IncompatibleError("model file: " + name + ": layers differ, equal layers supported");
-    }
-    return static_cast<uint64_t>(values.front());
-  }
-
-  const gguf::File& file_;
-  std::string prefix_;
-};
 
 Status ReadSizes(const KeyReader& keys, ModelConfig* c) {
   SELVEDGE_ASSIGN_OR_RETURN(c->n_layers, keys.Count("block_count", 1, 512));
@@ -114,18 +46,80 @@ Status ReadHeads(const KeyReader& keys, const Architecture& architecture, ModelC
   return OkStatus();
 }
 
-Status ReadPositions(const KeyReader& keys, ModelConfig* c) {
-  if (keys.Has("rope.freq_base")) {
-    SELVEDGE_ASSIGN_OR_RETURN(c->rope_base, keys.Number("rope.freq_base", 0, 1e12f));
+// What the file says about positions beyond the original context. Without a type, a factor alone
+// means linear.
+Status ReadScaling(const KeyReader& keys, const ModelConfig& c, RopeScaling* scaling) {
+  SELVEDGE_ASSIGN_OR_RETURN(scaling->original_context,
+                            keys.CountOr("rope.scaling.original_context_length", c.n_ctx, 1 << 20));
+  SELVEDGE_ASSIGN_OR_RETURN(scaling->magnitude,
+                            keys.NumberOr("rope.scaling.attn_factor", 1, 0, 1e3f));
+  std::string type = "linear";
+  if (keys.Has("rope.scaling.type")) {
+    SELVEDGE_ASSIGN_OR_RETURN(type, keys.Text("rope.scaling.type"));
   }
-  SELVEDGE_ASSIGN_OR_RETURN(c->norm_eps, keys.Number("attention.layer_norm_rms_epsilon", 0, 0.1f));
-  if (!keys.Has("rope.scaling.type")) return OkStatus();
-  SELVEDGE_ASSIGN_OR_RETURN(const std::string scaling, keys.Text("rope.scaling.type"));
-  if (scaling == "linear") {
-    SELVEDGE_ASSIGN_OR_RETURN(c->rope_scale, keys.Number("rope.scaling.factor", 0, 1e6f));
-  } else if (scaling != "none") {
-    return IncompatibleError("model file: rope.scaling.type: '" + scaling.substr(0, 32) +
-                             "', 'none' or 'linear' supported");
+  const std::string factor =
+      keys.Has("rope.scaling.factor") ? "rope.scaling.factor" : "rope.scale_linear";
+  if (type == "linear") {
+    scaling->kind = keys.Has(factor) ? RopeScaling::Kind::kLinear : RopeScaling::Kind::kNone;
+  } else if (type == "yarn") {
+    scaling->kind = RopeScaling::Kind::kYarn;
+  } else if (type != "none" && type != "longrope") {  // longrope: the divisors are tensors
+    return IncompatibleError("model file: rope.scaling.type: '" + type.substr(0, 32) +
+                             "', 'none', 'linear', 'yarn' or 'longrope' supported");
+  }
+  if (scaling->kind == RopeScaling::Kind::kNone) return OkStatus();
+  SELVEDGE_ASSIGN_OR_RETURN(scaling->factor, keys.Number(factor, 0, 1e6f));
+  SELVEDGE_ASSIGN_OR_RETURN(scaling->extrapolation,
+                            keys.NumberOr("rope.scaling.yarn_ext_factor", 1, -1e-9f, 1));
+  SELVEDGE_ASSIGN_OR_RETURN(scaling->beta_fast,
+                            keys.NumberOr("rope.scaling.yarn_beta_fast", 32, 0, 1e6f));
+  SELVEDGE_ASSIGN_OR_RETURN(scaling->beta_slow,
+                            keys.NumberOr("rope.scaling.yarn_beta_slow", 1, 0, 1e6f));
+  return OkStatus();
+}
+
+Status ReadPositions(const KeyReader& keys, const Architecture& architecture, ModelConfig* c) {
+  c->rope_interleaved = architecture.rope_interleaved;
+  SELVEDGE_ASSIGN_OR_RETURN(c->rope_base, keys.NumberOr("rope.freq_base", 10000, 1, 1e12f));
+  SELVEDGE_RETURN_IF_ERROR(ReadScaling(keys, *c, &c->rope_scaling));
+  c->local_rope_base = architecture.window.own_rope_base ? 10000 : c->rope_base;
+  if (!architecture.window.own_rope_base) c->local_rope_scaling = c->rope_scaling;
+  SELVEDGE_ASSIGN_OR_RETURN(c->local_rope_base,
+                            keys.NumberOr("rope.freq_base_swa", c->local_rope_base, 1, 1e12f));
+  return OkStatus();
+}
+
+Status ReadWindow(const KeyReader& keys, const SlidingWindow& window, ModelConfig* c) {
+  if (window.period == 0) return OkStatus();
+  c->window = window.default_window;
+  if (keys.Has("attention.sliding_window")) {
+    SELVEDGE_ASSIGN_OR_RETURN(c->window, keys.Count("attention.sliding_window", 0, 1u << 31));
+  }
+  const char* const pattern = "attention.sliding_window_pattern";
+  c->is_local = keys.Flags(pattern);
+  if (!c->is_local.empty()) {
+    if (c->is_local.size() == c->n_layers) return OkStatus();
+    return FormatError("model file: " + std::string(pattern) + ": " +
+                       std::to_string(c->is_local.size()) + " values, " +
+                       std::to_string(c->n_layers) + " layers");
+  }
+  SELVEDGE_ASSIGN_OR_RETURN(const uint32_t period, keys.CountOr(pattern, window.period, 1 << 16));
+  for (uint32_t i = 0; i < c->n_layers; ++i) c->is_local.push_back((i + 1) % period != 0);
+  return OkStatus();
+}
+
+Status ReadScores(const KeyReader& keys, const Architecture& architecture, ModelConfig* c) {
+  const bool by_embedding = c->n_layers == architecture.embedding_scaled_layers;
+  c->attention_scale =
+      1 / std::sqrt(static_cast<float>(by_embedding ? c->n_embd / c->n_heads : c->head_dim));
+  c->attention_cap = architecture.attention_cap;
+  if (c->attention_cap > 0) {
+    SELVEDGE_ASSIGN_OR_RETURN(c->attention_cap,
+                              keys.NumberOr("attn_logit_softcapping", c->attention_cap, 0, 1e6f));
+  }
+  c->output_cap = architecture.output_cap;
+  if (architecture.reads_output_cap && keys.Has("final_logit_softcapping")) {
+    SELVEDGE_ASSIGN_OR_RETURN(c->output_cap, keys.Number("final_logit_softcapping", -1e-9f, 1e6f));
   }
   return OkStatus();
 }
@@ -135,11 +129,15 @@ Status ReadPositions(const KeyReader& keys, ModelConfig* c) {
 Result<ModelConfig> ReadConfig(const gguf::File& file, const Architecture& architecture) {
   ModelConfig c;
   c.architecture = architecture.name;
-  c.rope_interleaved = architecture.rope_interleaved;
+  c.activation = architecture.activation;
   const KeyReader keys(file, architecture.name);
   SELVEDGE_RETURN_IF_ERROR(ReadSizes(keys, &c));
   SELVEDGE_RETURN_IF_ERROR(ReadHeads(keys, architecture, &c));
-  SELVEDGE_RETURN_IF_ERROR(ReadPositions(keys, &c));
+  SELVEDGE_RETURN_IF_ERROR(ReadPositions(keys, architecture, &c));
+  SELVEDGE_RETURN_IF_ERROR(ReadWindow(keys, architecture.window, &c));
+  SELVEDGE_RETURN_IF_ERROR(ReadScores(keys, architecture, &c));
+  SELVEDGE_ASSIGN_OR_RETURN(c.norm_eps, keys.Number("attention.layer_norm_rms_epsilon", 0, 0.1f));
+  if (architecture.scales_embedding) c.embedding_scale = std::sqrt(static_cast<float>(c.n_embd));
   if (keys.Has("expert_count")) {
     SELVEDGE_ASSIGN_OR_RETURN(const uint32_t experts, keys.Count("expert_count", 0, 1 << 16));
     if (experts > 0) {

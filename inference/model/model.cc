@@ -1,7 +1,6 @@
 #include "inference/model/model.h"
 
 #include <atomic>
-#include <cmath>
 
 #include "inference/model/finite_check.h"
 
@@ -17,21 +16,17 @@ Status Model::CheckFinite(core::ThreadPool& pool) const {
   return OkStatus();
 }
 
-void Model::FillRope(int64_t first, size_t count, float* cos, float* sin) const {
-  for (size_t t = 0; t < count; ++t) {
-    const double position = static_cast<double>(first) + static_cast<double>(t);
-    for (const double frequency : rope_frequency_) {
-      *cos++ = static_cast<float>(std::cos(position * frequency));
-      *sin++ = static_cast<float>(std::sin(position * frequency));
-    }
-  }
+const RopeTable& Model::rope(bool local, int64_t n_ctx) const {
+  if (local) return local_rope_;
+  const bool beyond = n_ctx > static_cast<int64_t>(config_.rope_scaling.original_context);
+  return beyond && long_rope_.pairs() > 0 ? long_rope_ : rope_;
 }
 
 const std::vector<float>& Model::rope_cos() const {
   std::call_once(rope_once_, [this] {
-    rope_cos_.resize(size_t{config_.n_ctx} * rope_frequency_.size());
+    rope_cos_.resize(size_t{config_.n_ctx} * rope_.pairs());
     rope_sin_.resize(rope_cos_.size());
-    FillRope(0, config_.n_ctx, rope_cos_.data(), rope_sin_.data());
+    rope_.Fill(0, config_.n_ctx, rope_cos_.data(), rope_sin_.data());
   });
   return rope_cos_;
 }

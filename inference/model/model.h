@@ -13,9 +13,14 @@
 #include <selvedge/status.h>
 
 #include "core/kernels/kernels.h"
+#include "inference/model/rope.h"
 #include "storage/gguf/gguf_file.h"
 
 namespace selvedge::inference {
+
+// What the feed-forward part does to the gate before it multiplies: x sigmoid(x), or x Phi(x) with
+// Phi's tanh approximation (Hendrycks and Gimpel 2016).
+enum class Activation { kSilu, kGelu };
 
 struct ModelConfig {
   std::string architecture;  // "llama"
@@ -27,16 +32,35 @@ struct ModelConfig {
   uint32_t n_ff = 0;
   uint32_t n_ctx = 0;  // trained context
   uint32_t n_vocab = 0;
+  float norm_eps = 1e-5f;
+  Activation activation = Activation::kSilu;
+  float embedding_scale = 1;
+
   uint32_t rope_dim = 0;
   float rope_base = 10000;
-  float norm_eps = 1e-5f;
-  float rope_scale = 1;          // positions are divided by it (linear scaling)
   bool rope_interleaved = true;  // GGUF NORM flavour
+  RopeScaling rope_scaling;
+
+  float attention_scale = 1;  // of scores, before the cap
+  float attention_cap = 0;    // scores become cap * tanh(score / cap); 0: they do not
+  float output_cap = 0;       // the same for logits
+
+  // Local layers see the last `window` positions only, their own included. 0: no layer is local.
+  uint32_t window = 0;
+  std::vector<bool> is_local;  // [n_layers], or empty
+  float local_rope_base = 10000;
+  RopeScaling local_rope_scaling;
+
+  bool IsLocal(size_t layer) const { return window > 0 && is_local[layer]; }
 };
 
+// Vectors that a model does not have are empty.
 struct LayerWeights {
-  std::vector<float> attn_norm;  // [n_embd]
-  std::vector<float> ffn_norm;   // [n_embd]
+  std::vector<float> attn_norm;                              // [n_embd]
+  std::vector<float> ffn_norm;                               // [n_embd]
+  std::vector<float> attn_post_norm, ffn_post_norm;          // [n_embd], before the residual sum
+  std::vector<float> attn_q_norm, attn_k_norm;               // [head_dim], before rotation
+  std::vector<float> attn_q_bias, attn_k_bias, attn_v_bias;  // [rows of the matrix]
   kernels::WeightView attn_q, attn_k, attn_v, attn_output, ffn_gate, ffn_up, ffn_down;
 };
 
@@ -64,9 +88,10 @@ class Model {
   // Bytes of the matrices that one decoded token reads.
   size_t bytes_per_token() const { return bytes_per_token_; }
 
-  // Rotary tables for positions [first, first + count): [count, rope_dim / 2] each.
-  void FillRope(int64_t first, size_t count, float* cos, float* sin) const;
-  // The same for the whole context, [n_ctx, rope_dim / 2] each; computed on first use.
+  // The rotary table of a layer in a sequence that may grow to n_ctx positions.
+  const RopeTable& rope(bool local, int64_t n_ctx) const;
+  // Of layers that are not local in sequences up to the original context, for all n_ctx positions:
+  // [n_ctx, rope_dim / 2] each; computed on first use.
   const std::vector<float>& rope_cos() const;
   const std::vector<float>& rope_sin() const;
 
@@ -84,7 +109,8 @@ class Model {
   std::vector<float> output_norm_;
   std::unordered_map<std::string, const kernels::WeightView*> by_name_;
   size_t bytes_per_token_ = 0;
-  std::vector<double> rope_frequency_;  // [rope_dim / 2], radians per position
+  RopeTable rope_, local_rope_;
+  RopeTable long_rope_;  // beyond the original context; without pairs if it is the same
   mutable std::once_flag rope_once_;
   mutable std::vector<float> rope_cos_, rope_sin_;
 };

@@ -29,7 +29,7 @@ class ModelLoader {
     architecture_ = FindArchitecture(name);
     if (architecture_ == nullptr) {
       return IncompatibleError("model file: general.architecture: '" + name.substr(0, 32) + "', " +
-                               std::string(SupportedArchitectures()) + " supported");
+                               SupportedArchitectures() + " supported");
     }
     SELVEDGE_ASSIGN_OR_RETURN(model_->config_, ReadConfig(file(), *architecture_));
     SELVEDGE_RETURN_IF_ERROR(LoadEmbeddings());
@@ -61,7 +61,11 @@ class ModelLoader {
     return tensor;
   }
 
-  Status TakeMatrix(const std::string& name, size_t rows, size_t cols, kernels::WeightView* out) {
+  // A tensor [cols, rows] whose rows are those of one weight or, in this order, of several.
+  Status TakeMatrix(const std::string& name, size_t cols,
+                    std::initializer_list<std::pair<size_t, kernels::WeightView*>> parts) {
+    size_t rows = 0;
+    for (const auto& part : parts) rows += part.first;
     SELVEDGE_ASSIGN_OR_RETURN(const gguf::TensorInfo* tensor, Take(name, {cols, rows}));
     const core::DTypeInfo* info = core::FindDType(tensor->type);
     if (info == nullptr || !info->has_kernels) {
@@ -69,12 +73,18 @@ class ModelLoader {
                                (info == nullptr ? "unknown" : info->name) +
                                ", F32, F16, BF16, Q8_0 or Q4_0 supported");
     }
-    *out = {tensor->data.data(), tensor->type, rows, cols, core::RowBytes(*info, cols)};
+    const size_t row_bytes = core::RowBytes(*info, cols);
+    const uint8_t* data = tensor->data.data();
+    for (const auto& [part_rows, view] : parts) {
+      if (part_rows == 0) continue;
+      *view = {data, tensor->type, part_rows, cols, row_bytes};
+      data += part_rows * row_bytes;
+    }
     model_->bytes_per_token_ += tensor->data.size();
     return OkStatus();
   }
 
-  Status TakeNorm(const std::string& name, size_t n, std::vector<float>* out) {
+  Status TakeVector(const std::string& name, size_t n, std::vector<float>* out) {
     SELVEDGE_ASSIGN_OR_RETURN(const gguf::TensorInfo* tensor, Take(name, {n}));
     if (tensor->type != core::DType::kF32 && tensor->type != core::DType::kF16 &&
         tensor->type != core::DType::kBF16) {
@@ -101,17 +111,17 @@ class ModelLoader {
                         " tokens, 1 to 1048576 allowed");
     }
     config().n_vocab = static_cast<uint32_t>(embedding->dims[1]);
-    SELVEDGE_RETURN_IF_ERROR(TakeMatrix("token_embd.weight", config().n_vocab, config().n_embd,
-                                        &model_->token_embedding_));
+    SELVEDGE_RETURN_IF_ERROR(TakeMatrix("token_embd.weight", config().n_embd,
+                                        {{config().n_vocab, &model_->token_embedding_}}));
     SELVEDGE_RETURN_IF_ERROR(
-        TakeNorm("output_norm.weight", config().n_embd, &model_->output_norm_));
+        TakeVector("output_norm.weight", config().n_embd, &model_->output_norm_));
     if (file().FindTensor("output.weight") == nullptr) {
       model_->output_ = model_->token_embedding_;
       return OkStatus();
     }
     model_->bytes_per_token_ = 0;  // of the embedding, a token reads one row only
     SELVEDGE_RETURN_IF_ERROR(
-        TakeMatrix("output.weight", config().n_vocab, config().n_embd, &model_->output_));
+        TakeMatrix("output.weight", config().n_embd, {{config().n_vocab, &model_->output_}}));
     model_->by_name_["output.weight"] = &model_->output_;
     return OkStatus();
   }
@@ -119,39 +129,65 @@ class ModelLoader {
   Status LoadLayers() {
     model_->layers_.resize(config().n_layers);
     for (size_t i = 0; i < model_->layers_.size(); ++i) {
-      LayerWeights& layer = model_->layers_[i];
       const std::string prefix = "blk." + std::to_string(i) + ".";
-      SELVEDGE_RETURN_IF_ERROR(
-          TakeNorm(prefix + "attn_norm.weight", config().n_embd, &layer.attn_norm));
-      SELVEDGE_RETURN_IF_ERROR(
-          TakeNorm(prefix + "ffn_norm.weight", config().n_embd, &layer.ffn_norm));
-      for (const LayerMatrix& matrix : architecture_->matrices) {
-        const std::string name = prefix + matrix.name + ".weight";
+      for (const LayerVector& vector : architecture_->vectors) {
+        const std::string name = prefix + vector.name;
+        if (!vector.required && file().FindTensor(name) == nullptr) continue;
         SELVEDGE_RETURN_IF_ERROR(
-            TakeMatrix(name, matrix.rows(config()), matrix.cols(config()), &(layer.*matrix.view)));
-        model_->by_name_[name] = &(layer.*matrix.view);
+            TakeVector(name, vector.size(config()), &(model_->layers_[i].*vector.values)));
+      }
+      for (const LayerMatrix& matrix : architecture_->matrices) {
+        SELVEDGE_RETURN_IF_ERROR(
+            LoadMatrix(prefix + matrix.name + ".weight", matrix, &model_->layers_[i]));
       }
     }
     return OkStatus();
   }
 
-  // frequency_i = base^(-2i / rope_dim), divided by the linear factor and by rope_freqs (Llama 3).
-  Status LoadRope() {
-    const size_t half = config().rope_dim / 2;
-    std::vector<float> divisors(half, 1.0f);
-    if (file().FindTensor("rope_freqs.weight") != nullptr) {
-      SELVEDGE_RETURN_IF_ERROR(TakeNorm("rope_freqs.weight", half, &divisors));
-    }
-    model_->rope_frequency_.resize(half);
-    for (size_t i = 0; i < half; ++i) {
+  Status LoadMatrix(const std::string& name, const LayerMatrix& matrix, LayerWeights* layer) {
+    const auto part = [&](size_t i) -> std::pair<size_t, kernels::WeightView*> {
+      const MatrixPart& p = matrix.parts[i];
+      if (p.view == nullptr) return {0, nullptr};
+      return {p.rows(config()), &(layer->*p.view)};
+    };
+    SELVEDGE_RETURN_IF_ERROR(TakeMatrix(name, matrix.cols(config()), {part(0), part(1), part(2)}));
+    if (matrix.parts[1].view == nullptr) model_->by_name_[name] = part(0).second;
+    return OkStatus();
+  }
+
+  // What the frequencies are divided by, [rope_dim / 2]; empty if there is no such tensor.
+  Result<std::vector<float>> TakeDivisors(const std::string& name) {
+    std::vector<float> divisors;
+    if (file().FindTensor(name) == nullptr) return divisors;
+    SELVEDGE_RETURN_IF_ERROR(TakeVector(name, config().rope_dim / 2, &divisors));
+    for (size_t i = 0; i < divisors.size(); ++i) {
       if (!(divisors[i] > 0)) {
-        return FormatError("model file: tensor 'rope_freqs.weight': value " + std::to_string(i) +
+        return FormatError("model file: tensor '" + name + "': value " + std::to_string(i) +
                            " is not above 0");
       }
-      const double exponent = -2.0 * static_cast<double>(i) / config().rope_dim;
-      model_->rope_frequency_[i] = std::pow(static_cast<double>(config().rope_base), exponent) /
-                                   (double{config().rope_scale} * divisors[i]);
     }
+    return divisors;
+  }
+
+  Status LoadRope() {
+    const ModelConfig& c = config();
+    std::string name = "rope_freqs.weight";
+    if (architecture_->rope_factors_by_context) {
+      SELVEDGE_ASSIGN_OR_RETURN(const auto far, TakeDivisors("rope_factors_long.weight"));
+      const bool has_near = file().FindTensor("rope_factors_short.weight") != nullptr;
+      if (far.empty() == has_near) {
+        return FormatError(
+            "model file: tensors 'rope_factors_short.weight' and 'rope_factors_long.weight': one "
+            "is missing, both or none needed");
+      }
+      if (has_near) {
+        model_->long_rope_ = RopeTable(c.rope_dim, c.rope_base, c.rope_scaling, far);
+      }
+      name = "rope_factors_short.weight";
+    }
+    SELVEDGE_ASSIGN_OR_RETURN(const auto near, TakeDivisors(name));
+    model_->rope_ = RopeTable(c.rope_dim, c.rope_base, c.rope_scaling, near);
+    model_->local_rope_ = RopeTable(c.rope_dim, c.local_rope_base, c.local_rope_scaling, {});
     return OkStatus();
   }
 

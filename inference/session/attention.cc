@@ -45,21 +45,23 @@ class TileAttention {
         cache_(cache),
         layer_(layer),
         first_(first),
-        group_(config.n_heads / config.n_kv_heads) {}
+        group_(config.n_heads / config.n_kv_heads),
+        window_(config.IsLocal(layer) ? config.window : std::numeric_limits<size_t>::max()) {}
 
   void Run(const Tile& tile, const float* q, float* out) {
     const size_t rows = (tile.t_end - tile.t_begin) * group_;
     Scratch s(rows, config_.head_dim);
     CopyRows(tile, q, s.q.data());
     const size_t end = first_ + tile.t_end;  // one past the last position any row may see
-    for (size_t block = 0; block * kBlock < end; ++block) {
-      const size_t keys = std::min(kBlock, end - block * kBlock);
+    for (size_t block = Oldest(first_ + tile.t_begin) / kBlock; block * kBlock < end; ++block) {
+      const size_t start = block * kBlock;
+      const size_t keys = std::min(kBlock, end - start);
       Scores(tile, block, rows, keys, &s);
       for (size_t r = 0; r < rows; ++r) {
         const size_t position = first_ + tile.t_begin + r / group_;
-        const size_t start = block * kBlock;
         const size_t visible = position < start ? 0 : std::min(keys, position - start + 1);
-        Rescale(r, visible, keys, &s);
+        const size_t oldest = Oldest(position);
+        Rescale(r, oldest <= start ? 0 : std::min(visible, oldest - start), visible, keys, &s);
       }
       AddValues(tile, block, rows, keys, &s);
     }
@@ -67,6 +69,9 @@ class TileAttention {
   }
 
  private:
+  // The first position that the one given sees.
+  size_t Oldest(size_t position) const { return position < window_ ? 0 : position - window_ + 1; }
+
   size_t Width() const { return size_t{config_.n_heads} * config_.head_dim; }
 
   void CopyRows(const Tile& tile, const float* q, float* to) const {
@@ -91,13 +96,15 @@ class TileAttention {
     kernels::MatMul(pool_, view, x, rows, y);
   }
 
-  // Turns a row's scores into weights relative to its running maximum.
-  void Rescale(size_t r, size_t visible, size_t keys, Scratch* s) const {
+  // Turns a row's scores into weights relative to its running maximum; keys [from, visible) count.
+  void Rescale(size_t r, size_t from, size_t visible, size_t keys, Scratch* s) const {
     float* row = s->scores.data() + r * keys;
+    if (config_.attention_cap > 0) SoftCap(config_.attention_cap, row + from, visible - from);
     float max = s->max[r];
-    for (size_t j = 0; j < visible; ++j) max = std::max(max, row[j]);
+    for (size_t j = from; j < visible; ++j) max = std::max(max, row[j]);
     float sum = 0;
-    for (size_t j = 0; j < visible; ++j) {
+    std::fill(row, row + from, 0.0f);
+    for (size_t j = from; j < visible; ++j) {
       row[j] = std::exp(row[j] - max);
       sum += row[j];
     }
@@ -136,16 +143,20 @@ class TileAttention {
   const ModelConfig& config_;
   const KvCache& cache_;
   size_t layer_, first_, group_;
+  size_t window_;  // positions that one sees
 };
 
 }  // namespace
+
+void SoftCap(float cap, float* x, size_t n) {
+  for (size_t i = 0; i < n; ++i) x[i] = cap * std::tanh(x[i] / cap);
+}
 
 void Attend(core::ThreadPool& pool, const ModelConfig& config, const KvCache& cache, size_t layer,
             size_t first, size_t m, float* q, float* out) {
   constexpr size_t kTileTokens = 32;
   const size_t width = size_t{config.n_heads} * config.head_dim;
-  const float scale = 1.0f / std::sqrt(static_cast<float>(config.head_dim));
-  for (size_t i = 0; i < m * width; ++i) q[i] *= scale;
+  for (size_t i = 0; i < m * width; ++i) q[i] *= config.attention_scale;
 
   const size_t tiles = (m + kTileTokens - 1) / kTileTokens;
   const auto body = [&](size_t begin, size_t end, int) {

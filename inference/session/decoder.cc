@@ -6,8 +6,14 @@
 
 namespace selvedge::inference {
 
-Decoder::Decoder(const Model& model, const AdapterSet& adapters, core::ThreadPool& pool)
-    : model_(model), config_(model.config()), adapters_(adapters), pool_(pool) {}
+Decoder::Decoder(const Model& model, const AdapterSet& adapters, core::ThreadPool& pool,
+                 int64_t n_ctx)
+    : model_(model),
+      config_(model.config()),
+      adapters_(adapters),
+      pool_(pool),
+      rope_(model.rope(false, n_ctx)),
+      local_rope_(model.rope(true, n_ctx)) {}
 
 void Decoder::Resize(size_t m) {
   m_ = m;
@@ -17,7 +23,9 @@ void Decoder::Resize(size_t m) {
   for (auto* buffer : {&q_, &a_}) buffer->resize(m * heads);
   for (auto* buffer : {&k_, &v_}) buffer->resize(m * kv_heads);
   for (auto* buffer : {&gate_, &up_}) buffer->resize(m * config_.n_ff);
-  for (auto* buffer : {&cos_, &sin_}) buffer->resize(m * (config_.rope_dim / 2));
+  for (auto* buffer : {&cos_, &sin_}) buffer->resize(m * rope_.pairs());
+  if (config_.window == 0) return;
+  for (auto* buffer : {&local_cos_, &local_sin_}) buffer->resize(m * local_rope_.pairs());
 }
 
 // Rows of elementwise work: shared when there are several.
@@ -37,8 +45,10 @@ void Decoder::Norm(const float* x, const std::vector<float>& weight, size_t rows
   });
 }
 
-void Decoder::Add(const float* from, size_t values, float* to) {
-  kernels::AxpyF32(1.0f, from, to, values);
+// x += y, normed first in families that do so.
+void Decoder::AddResidual(const std::vector<float>& norm, size_t rows, float* x) {
+  if (!norm.empty()) Norm(y_.data(), norm, rows, y_.data());
+  kernels::AxpyF32(1.0f, y_.data(), x, rows * config_.n_embd);
 }
 
 void Decoder::Embed(std::span<const int32_t> tokens) {
@@ -47,25 +57,56 @@ void Decoder::Embed(std::span<const int32_t> tokens) {
     kernels::DequantizeRow(embedding.type, embedding.row(static_cast<size_t>(tokens[t])),
                            x_.data() + t * config_.n_embd, config_.n_embd);
   }
+  if (config_.embedding_scale == 1) return;
+  for (float& value : x_) value *= config_.embedding_scale;
+}
+
+// The queries or keys of one position, x [heads, head_dim], from product to rotated.
+void Decoder::Finish(const std::vector<float>& bias, const std::vector<float>& norm, size_t heads,
+                     const float* cos, const float* sin, float* x) const {
+  if (!bias.empty()) kernels::AxpyF32(1.0f, bias.data(), x, bias.size());
+  if (!norm.empty()) {
+    kernels::RmsNorm(x, norm.data(), config_.norm_eps, heads, config_.head_dim, x);
+  }
+  kernels::Rope(x, heads, config_.head_dim, config_.rope_dim, cos, sin, config_.rope_interleaved);
 }
 
 void Decoder::RotateAndStore(size_t index, size_t first, size_t skip, KvCache* cache) {
-  const size_t half = config_.rope_dim / 2;
+  const LayerWeights& layer = model_.layers()[index];
+  const size_t pairs = rope_.pairs();
   const size_t heads = size_t{config_.n_heads} * config_.head_dim;
   const size_t kv_heads = size_t{config_.n_kv_heads} * config_.head_dim;
+  const bool local = config_.IsLocal(index);
   ForRows(m_, [&](size_t begin, size_t end, int) {
     for (size_t t = begin; t < end; ++t) {
-      const float* cos = cos_.data() + t * half;
-      const float* sin = sin_.data() + t * half;
+      const float* cos = (local ? local_cos_ : cos_).data() + t * pairs;
+      const float* sin = (local ? local_sin_ : sin_).data() + t * pairs;
       float* k = k_.data() + t * kv_heads;
-      kernels::Rope(k, config_.n_kv_heads, config_.head_dim, config_.rope_dim, cos, sin,
-                    config_.rope_interleaved);
-      cache->Store(index, first + t, k, v_.data() + t * kv_heads);
+      float* v = v_.data() + t * kv_heads;
+      Finish(layer.attn_k_bias, layer.attn_k_norm, config_.n_kv_heads, cos, sin, k);
+      if (!layer.attn_v_bias.empty()) {
+        kernels::AxpyF32(1.0f, layer.attn_v_bias.data(), v, kv_heads);
+      }
+      cache->Store(index, first + t, k, v);
       if (t < skip) continue;
-      kernels::Rope(q_.data() + t * heads, config_.n_heads, config_.head_dim, config_.rope_dim, cos,
-                    sin, config_.rope_interleaved);
+      Finish(layer.attn_q_bias, layer.attn_q_norm, config_.n_heads, cos, sin,
+             q_.data() + t * heads);
     }
   });
+}
+
+// gate = activation(gate) * up. GELU with Phi's tanh form is g sigmoid(z) for z = c g (1 + a g^2),
+// c = sqrt(8 / pi), so it is silu(z) / (c (1 + a g^2)).
+void Decoder::Activate(float* gate, float* up, size_t n) const {
+  if (config_.activation == Activation::kGelu) {
+    constexpr float c = 1.5957691216057308f, a = 0.044715f;
+    for (size_t i = 0; i < n; ++i) {
+      const float slope = c * (1 + a * gate[i] * gate[i]);
+      gate[i] *= slope;
+      up[i] /= slope;
+    }
+  }
+  kernels::SiluMul(gate, up, n, gate);
 }
 
 void Decoder::FeedForward(const LayerWeights& layer, size_t skip) {
@@ -76,11 +117,10 @@ void Decoder::FeedForward(const LayerWeights& layer, size_t skip) {
       pool_, adapters_, h_.data(), rows,
       std::array{Projection{&layer.ffn_gate, gate_.data()}, Projection{&layer.ffn_up, up_.data()}});
   ForRows(rows, [&](size_t begin, size_t end, int) {
-    float* gate = gate_.data() + begin * n_ff;
-    kernels::SiluMul(gate, up_.data() + begin * n_ff, (end - begin) * n_ff, gate);
+    Activate(gate_.data() + begin * n_ff, up_.data() + begin * n_ff, (end - begin) * n_ff);
   });
   Project(pool_, adapters_, gate_.data(), rows, std::array{Projection{&layer.ffn_down, y_.data()}});
-  Add(y_.data(), rows * config_.n_embd, x);
+  AddResidual(layer.ffn_post_norm, rows, x);
 }
 
 // Rows before `skip` get keys and values only: nobody reads their result.
@@ -104,14 +144,17 @@ void Decoder::Layer(size_t index, size_t first, size_t skip, KvCache* cache) {
   if (rows == 0) return;
   Attend(pool_, config_, *cache, index, first + skip, rows, q.y, a_.data());
   Project(pool_, adapters_, a_.data(), rows, std::array{Projection{&layer.attn_output, y_.data()}});
-  Add(y_.data(), rows * config_.n_embd, x_.data() + skip * config_.n_embd);
+  AddResidual(layer.attn_post_norm, rows, x_.data() + skip * config_.n_embd);
   FeedForward(layer, skip);
 }
 
 void Decoder::Run(std::span<const int32_t> tokens, size_t first, size_t logit_rows, KvCache* cache,
                   float* logits) {
   Resize(tokens.size());
-  model_.FillRope(static_cast<int64_t>(first), m_, cos_.data(), sin_.data());
+  rope_.Fill(static_cast<int64_t>(first), m_, cos_.data(), sin_.data());
+  if (config_.window > 0) {
+    local_rope_.Fill(static_cast<int64_t>(first), m_, local_cos_.data(), local_sin_.data());
+  }
   Embed(tokens);
   for (size_t i = 0; i < config_.n_layers; ++i) {
     Layer(i, first, i + 1 == config_.n_layers ? m_ - logit_rows : 0, cache);
@@ -120,6 +163,10 @@ void Decoder::Run(std::span<const int32_t> tokens, size_t first, size_t logit_ro
   Norm(x_.data() + (m_ - logit_rows) * config_.n_embd, model_.output_norm(), logit_rows, h_.data());
   Project(pool_, adapters_, h_.data(), logit_rows,
           std::array{Projection{&model_.output(), logits}});
+  if (config_.output_cap == 0) return;
+  ForRows(logit_rows, [&](size_t begin, size_t end, int) {
+    SoftCap(config_.output_cap, logits + begin * config_.n_vocab, (end - begin) * config_.n_vocab);
+  });
 }
 
 }  // namespace selvedge::inference

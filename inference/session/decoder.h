@@ -18,7 +18,8 @@ class Decoder {
  public:
   static constexpr size_t kMaxChunk = 256;  // tokens
 
-  Decoder(const Model& model, const AdapterSet& adapters, core::ThreadPool& pool);
+  // n_ctx: the positions that the sequence may grow to.
+  Decoder(const Model& model, const AdapterSet& adapters, core::ThreadPool& pool, int64_t n_ctx);
 
   // Runs tokens [M], M in [1, kMaxChunk], at positions first.. and writes their keys and values to
   // the cache, which has room. logits: [logit_rows, n_vocab] of the last `logit_rows` tokens.
@@ -30,21 +31,27 @@ class Decoder {
   void Embed(std::span<const int32_t> tokens);
   void Layer(size_t index, size_t first, size_t skip, KvCache* cache);
   void RotateAndStore(size_t index, size_t first, size_t skip, KvCache* cache);
+  void Finish(const std::vector<float>& bias, const std::vector<float>& norm, size_t heads,
+              const float* cos, const float* sin, float* x) const;
+  void Activate(float* gate, float* up, size_t n) const;
+  void AddResidual(const std::vector<float>& norm, size_t rows, float* x);
   void FeedForward(const LayerWeights& layer, size_t skip);
   void Norm(const float* x, const std::vector<float>& weight, size_t rows, float* out);
-  void Add(const float* from, size_t values, float* to);
   void ForRows(size_t rows, const std::function<void(size_t, size_t, int)>& body);
 
   const Model& model_;
   const ModelConfig& config_;
   const AdapterSet& adapters_;
   core::ThreadPool& pool_;
+  const RopeTable& rope_;
+  const RopeTable& local_rope_;
   size_t m_ = 0;                  // M of the running chunk
   std::vector<float> x_, h_, y_;  // [M, n_embd]: residual stream, normed, a product to be added
   std::vector<float> q_, a_;      // [M, n_heads * head_dim]
   std::vector<float> k_, v_;      // [M, n_kv_heads * head_dim]
   std::vector<float> gate_, up_;  // [M, n_ff]
   std::vector<float> cos_, sin_;  // [M, rope_dim / 2]
+  std::vector<float> local_cos_, local_sin_;  // the same for local layers, if there are any
 };
 
 }  // namespace selvedge::inference

@@ -32,13 +32,15 @@ bool AllFinite(const float* values, size_t n) {
 }  // namespace
 
 struct Session::Impl {
-  Impl(std::shared_ptr<const Model> m, std::shared_ptr<const AdapterSet> a, core::ThreadPool& pool)
+  Impl(std::shared_ptr<const Model> m, std::shared_ptr<const AdapterSet> a, core::ThreadPool& pool,
+       int64_t context)
       : model(std::move(m)),
         adapters(std::move(a)),
         inline_pool(1),
-        decoder(*model, *adapters, pool),
-        inline_decoder(*model, *adapters, inline_pool),
-        cache(model->config()) {}
+        decoder(*model, *adapters, pool, context),
+        inline_decoder(*model, *adapters, inline_pool, context),
+        cache(model->config()),
+        n_ctx(context) {}
 
   // Runs one chunk; writes its last logit_rows rows of logits.
   Status RunChunk(std::span<const int32_t> tokens, size_t logit_rows, float* logits) {
@@ -74,7 +76,7 @@ struct Session::Impl {
   Decoder decoder, inline_decoder;
   KvCache cache;
   int64_t position = 0;
-  int64_t n_ctx = 0;
+  int64_t n_ctx;
 };
 
 Session::Session() = default;
@@ -102,8 +104,8 @@ Result<std::unique_ptr<Session>> Session::Create(std::shared_ptr<const Model> mo
     }
   }
   std::unique_ptr<Session> session(new Session());
-  session->impl_ = std::make_unique<Impl>(std::move(model), std::move(adapters), pool);
-  session->impl_->n_ctx = n_ctx == 0 ? config.n_ctx : n_ctx;
+  const int64_t context = n_ctx == 0 ? config.n_ctx : n_ctx;
+  session->impl_ = std::make_unique<Impl>(std::move(model), std::move(adapters), pool, context);
   return session;
 }
 

@@ -55,12 +55,12 @@ std::vector<float> ReadGoldenFloats(const std::string& name) {
   return out;
 }
 
-std::vector<int32_t> GoldenTokens() {
-  return GoldenJson("tokens.json")["ids"].get<std::vector<int32_t>>();
+std::vector<int32_t> GoldenTokens(const std::string& folder) {
+  return GoldenJson(folder + "tokens.json")["ids"].get<std::vector<int32_t>>();
 }
 
-std::vector<int64_t> GoldenPositions() {
-  return GoldenJson("tokens.json")["positions"].get<std::vector<int64_t>>();
+std::vector<int64_t> GoldenPositions(const std::string& folder) {
+  return GoldenJson(folder + "tokens.json")["positions"].get<std::vector<int64_t>>();
 }
 
 std::shared_ptr<const gguf::File> OpenGolden(const std::string& name) {

@@ -17,8 +17,9 @@ namespace selvedge::inference::testing {
 // tests/inference/golden/NAME
 std::string GoldenPath(const std::string& name);
 std::vector<float> ReadGoldenFloats(const std::string& name);
-std::vector<int32_t> GoldenTokens();     // ids of tokens.json
-std::vector<int64_t> GoldenPositions();  // positions of tokens.json
+// ids and positions of tokens.json in `folder`, "" or a name with a slash
+std::vector<int32_t> GoldenTokens(const std::string& folder = "");
+std::vector<int64_t> GoldenPositions(const std::string& folder = "");
 std::shared_ptr<const gguf::File> OpenGolden(const std::string& name);
 std::shared_ptr<const Model> LoadGolden(const std::string& name);
 std::unique_ptr<Tokenizer> GoldenTokenizer();

@@ -11,6 +11,7 @@
 #include "trainer/optim/schedule.h"
 #include "trainer/run/checkpoint.h"
 #include "trainer/run/gradient_pass.h"
+#include "trainer/job/trainable.h"
 #include "trainer/run/validate.h"
 
 namespace selvedge::trainer {
@@ -220,6 +221,7 @@ Result<Outcome> TrainingRun::Finish(bool stopped) {
 
 Result<Outcome> RunTraining(const inference::Model& model, const std::vector<Group>& groups,
                             Config config, const std::vector<uint8_t>& checkpoint, Host& host) {
+  SELVEDGE_RETURN_IF_ERROR(CheckTrainable(model));
   SELVEDGE_ASSIGN_OR_RETURN(const size_t longest, ValidateRun(model.config(), groups, config));
   SELVEDGE_ASSIGN_OR_RETURN(LoraLayout layout, LoraLayout::Create(model, config));
   if (config.dp) {

@@ -63,7 +63,7 @@ TEST(Model, RefusesConfigurationsOutOfBounds) {
       {"llama.rope.freq_base", nan, StatusCode::kFormat},
       {"llama.rope.freq_base", 0.0f, StatusCode::kFormat},
       {"llama.rope.dimension_count", uint32_t{8}, StatusCode::kFormat},
-      {"llama.rope.scaling.type", std::string("yarn"), StatusCode::kIncompatible},
+      {"llama.rope.scaling.type", std::string("su"), StatusCode::kIncompatible},
       {"llama.attention.layer_norm_rms_epsilon", 0.0f, StatusCode::kFormat},
       {"llama.attention.layer_norm_rms_epsilon", nan, StatusCode::kFormat},
       {"llama.expert_count", uint32_t{8}, StatusCode::kIncompatible},
@@ -108,10 +108,10 @@ TEST(Model, RefusesTensorsOfAnotherShape) {
 
 TEST(Model, RefusesTensorsThatItWouldLeaveOut) {
   ModelParts parts = ModelParts::Small();
-  parts.tensors["blk.0.attn_q.bias"] = {core::DType::kF32, {64}, {}};
+  parts.tensors["blk.0.ffn_up.bias"] = {core::DType::kF32, {96}, {}};
   const Status status = LoadStatus(parts);
   EXPECT_EQ(status.code(), StatusCode::kIncompatible);
-  EXPECT_NE(status.message().find("blk.0.attn_q.bias"), std::string::npos);
+  EXPECT_NE(status.message().find("blk.0.ffn_up.bias"), std::string::npos);
 }
 
 TEST(Model, RefusesNonFiniteNumbersOfEveryKind) {

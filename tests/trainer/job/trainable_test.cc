@@ -1,0 +1,28 @@
+#include "trainer/job/trainable.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/inference/fixtures.h"
+
+namespace selvedge::trainer {
+namespace {
+
+using inference::testing::LoadGolden;
+
+TEST(Trainable, AcceptsWhatTheDecoderDifferentiates) {
+  for (const char* file : {"tiny_f32.gguf", "tiny_q4_0.gguf", "families/llama_yarn.gguf"}) {
+    const Status status = CheckTrainable(*LoadGolden(file));
+    EXPECT_TRUE(status.ok()) << file << ": " << status.message();
+  }
+}
+
+TEST(Trainable, RefusesTheRestByName) {
+  for (const char* family : {"qwen2", "qwen3", "gemma2", "gemma3", "phi3"}) {
+    const Status status = CheckTrainable(*LoadGolden(std::string("families/") + family + ".gguf"));
+    EXPECT_EQ(status.code(), StatusCode::kIncompatible) << family;
+    EXPECT_NE(status.message().find(std::string("'") + family + "'"), std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace selvedge::trainer
