@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace selvedge::core {
 
@@ -34,7 +35,14 @@ struct DTypeInfo {
   uint32_t block_values;  // values in a block
   uint32_t block_bytes;   // bytes of a block
   bool has_kernels;       // core/kernels can multiply with it
+  uint32_t halves_at;     // where in a block its f16 numbers lie: scales, or the value itself
+  uint32_t halves;        // and how many follow each other
+  // Values of a row can be read from any multiple of this on: blocks of 256 consist of such runs.
+  uint32_t run_values() const { return block_values < 32 ? block_values : 32; }
 };
+
+// Every type, in the order of its number.
+std::span<const DTypeInfo> DTypes();
 
 // Null if `id` names no type that Selvedge knows (removed and unknown ids alike).
 const DTypeInfo* FindDType(uint32_t id);

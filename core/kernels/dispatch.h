@@ -13,8 +13,10 @@ namespace selvedge::kernels {
 // The best table for `isa` in this build; the scalar one where there is none.
 const KernelTable& TableFor(core::Isa isa);
 
-void DequantizeRow(const KernelTable& table, core::DType type, const uint8_t* src, float* dst,
-                   size_t n);
+// The row of a type with DTypeInfo::has_kernels.
+inline const TypeKernels& KernelsOf(const KernelTable& table, core::DType type) {
+  return table.types->rows[static_cast<size_t>(type)];
+}
 void MatMul(const KernelTable& table, core::ThreadPool& pool, const WeightView& w, const float* x,
             size_t m, float* y);
 void GemmForward(const KernelTable& table, core::ThreadPool& pool, const WeightView& w,
@@ -22,7 +24,7 @@ void GemmForward(const KernelTable& table, core::ThreadPool& pool, const WeightV
 void GemmInputGrad(const KernelTable& table, core::ThreadPool& pool, const WeightView& w,
                    const float* dy, size_t m, float* dx, bool accumulate);
 
-// The table must have 16-bit products; types of whole blocks or plain ones, any shape.
+// The table must have 16-bit products.
 void GemmForwardInt16(const KernelTable& table, core::ThreadPool& pool, const WeightView& w,
                       const float* x, size_t m, float* y);
 void GemmInputGradInt16(const KernelTable& table, core::ThreadPool& pool, const WeightView& w,

@@ -32,14 +32,12 @@ struct Slice {
 struct ForwardPanel {
   const KernelTable& table;
   const WeightView& w;
-  const core::DTypeInfo& info;
+  DequantizeFn dequantize;
 
   void Make(const Slice& s, float* panel) const {
     alignas(64) float rows[kMaxTileCols * kPanelStride];
-    const size_t offset = core::RowBytes(info, s.first_depth);
     for (size_t i = 0; i < s.cols; ++i) {
-      DequantizeRow(table, w.type, w.row(s.first_col + i) + offset, rows + i * kPanelStride,
-                    s.depth);
+      dequantize(w.row(s.first_col + i), s.first_depth, rows + i * kPanelStride, s.depth);
     }
     for (size_t i = s.cols; i < table.tile_cols; ++i) {
       std::fill_n(rows + i * kPanelStride, s.depth, 0.0f);
@@ -52,23 +50,22 @@ struct ForwardPanel {
 struct InputGradPanel {
   const KernelTable& table;
   const WeightView& w;
-  const core::DTypeInfo& info;
+  DequantizeFn dequantize;
+  size_t run;  // DTypeInfo::run_values()
 
   void Make(const Slice& s, float* panel) const {
-    // A tile may begin or end within a block (tiles narrower than 32 columns, the last tile).
-    const size_t block = info.block_values;
-    const size_t begin = s.first_col / block * block;
-    const size_t end = (s.first_col + s.cols + block - 1) / block * block;
-    const size_t offset = core::RowBytes(info, begin);
+    // A tile may begin or end within a run (tiles narrower than 32 columns, the last tile).
+    const size_t begin = s.first_col / run * run;
+    const size_t end = (s.first_col + s.cols + run - 1) / run * run;
     const bool whole = begin == s.first_col && end - begin == table.tile_cols;
     float piece[2 * kMaxTileCols];
     for (size_t p = 0; p < s.depth; ++p, panel += table.tile_cols) {
-      const uint8_t* src = w.row(s.first_depth + p) + offset;
+      const uint8_t* row = w.row(s.first_depth + p);
       if (whole) {
-        DequantizeRow(table, w.type, src, panel, table.tile_cols);
+        dequantize(row, begin, panel, table.tile_cols);
         continue;
       }
-      DequantizeRow(table, w.type, src, piece, end - begin);
+      dequantize(row, begin, piece, end - begin);
       std::memcpy(panel, piece + (s.first_col - begin), s.cols * sizeof(float));
       std::fill(panel + s.cols, panel + table.tile_cols, 0.0f);
     }
@@ -183,13 +180,14 @@ void Multiply(core::ThreadPool& pool, const Product& whole, const PanelMaker& ma
 void GemmForward(const KernelTable& table, core::ThreadPool& pool, const WeightView& w,
                  const float* x, size_t m, float* y) {
   Multiply(pool, {table, x, m, w.cols, y, w.rows, /*accumulate=*/false},
-           ForwardPanel{table, w, *core::FindDType(w.type)});
+           ForwardPanel{table, w, KernelsOf(table, w.type).dequantize});
 }
 
 void GemmInputGrad(const KernelTable& table, core::ThreadPool& pool, const WeightView& w,
                    const float* dy, size_t m, float* dx, bool accumulate) {
   Multiply(pool, {table, dy, m, w.rows, dx, w.cols, accumulate},
-           InputGradPanel{table, w, *core::FindDType(w.type)});
+           InputGradPanel{table, w, KernelsOf(table, w.type).dequantize,
+                          core::FindDType(w.type)->run_values()});
 }
 
 }  // namespace selvedge::kernels

@@ -36,20 +36,12 @@ struct Panel {
 constexpr size_t kPanelValues = kPanelDepth * kMaxTileCols;
 constexpr size_t kPanelScales = kInt16Chunks * kMaxTileCols;
 
-// dst[0..n) = values [first, first + n) of a row of W, which begin and end between blocks.
-void Dequantize(const KernelTable& table, const WeightView& w, size_t row, size_t first, size_t n,
-                float* dst) {
-  const core::DTypeInfo& info = *core::FindDType(w.type);
-  DequantizeRow(table, w.type, w.row(row) + core::RowBytes(info, first), dst, n);
-}
-
-// Forward: columns of C are rows of W; the summed dimension is K, cut between blocks.
+// Forward: columns of C are rows of W; the summed dimension is K.
 struct ForwardWeight {
   const KernelTable& table;
   const WeightView& w;
-  size_t block;  // values
+  DequantizeFn dequantize;
 
-  size_t depth_unit() const { return std::max(kInt16Chunk, block); }
   size_t group_cols() const { return table.int16->tile_cols; }
 
   // The one panel of the slice.
@@ -66,7 +58,7 @@ struct ForwardWeight {
         std::fill_n(out, s.depth + 1, int16_t{0});
         std::fill_n(scales, chunks, 0.0f);
       } else {
-        Dequantize(table, w, s.first_col + i, s.first_depth, s.depth, row);
+        dequantize(w.row(s.first_col + i), s.first_depth, row, s.depth);
         t.round_chunks(row, s.depth, out, scales);
       }
       for (size_t c = 0; c < chunks; ++c) panel.scales[c * t.tile_cols + i] = scales[c];
@@ -75,15 +67,13 @@ struct ForwardWeight {
   }
 };
 
-// Input gradient: columns of C are columns of W; the summed dimension is N. A group of columns is
-// at least a block wide.
+// Input gradient: columns of C are columns of W; the summed dimension is N.
 struct InputGradWeight {
   const KernelTable& table;
   const WeightView& w;
-  size_t block;  // values
+  DequantizeFn dequantize;
 
-  size_t depth_unit() const { return kInt16Chunk; }
-  size_t group_cols() const { return std::max(2 * table.int16->tile_cols, block); }
+  size_t group_cols() const { return 2 * table.int16->tile_cols; }
 
   // One panel for each tile of the slice's columns, one after the other.
   void Make(const Slice& s, Panel panel) const {
@@ -96,7 +86,7 @@ struct InputGradWeight {
     for (size_t first = 0; first < s.depth; first += kInt16Chunk) {
       const size_t rows = std::min(kInt16Chunk, s.depth - first);
       for (size_t p = 0; p < rows; ++p) {
-        Dequantize(table, w, s.first_depth + first + p, s.first_col, s.cols, row);
+        dequantize(w.row(s.first_depth + first + p), s.first_col, row, s.cols);
         for (size_t i = 0; i < tiles; ++i) {
           std::memcpy(chunk + (i * kInt16Chunk + p) * tile, row + i * tile, tile * sizeof(float));
         }
@@ -204,7 +194,7 @@ void Multiply(core::ThreadPool& pool, const Product& whole, const Weight& weight
   thread_local Scratch<float> scales;
   const size_t chunks = (whole.m - 1) / kMaxRowsAtOnce + 1;
   // Slices of nearly equal depth: a short last one would pay for its tile of C like a long one.
-  const size_t unit = weight.depth_unit();
+  const size_t unit = kInt16Chunk;
   const size_t units = (whole.depth + unit - 1) / unit;
   const size_t slices = (units * unit + kPanelDepth - 1) / kPanelDepth;
   for (size_t i = 0; i < chunks; ++i) {
@@ -227,13 +217,13 @@ void Multiply(core::ThreadPool& pool, const Product& whole, const Weight& weight
 void GemmForwardInt16(const KernelTable& table, core::ThreadPool& pool, const WeightView& w,
                       const float* x, size_t m, float* y) {
   Multiply(pool, {table, x, m, w.cols, y, w.rows, /*accumulate=*/false},
-           ForwardWeight{table, w, core::FindDType(w.type)->block_values});
+           ForwardWeight{table, w, KernelsOf(table, w.type).dequantize});
 }
 
 void GemmInputGradInt16(const KernelTable& table, core::ThreadPool& pool, const WeightView& w,
                         const float* dy, size_t m, float* dx, bool accumulate) {
   Multiply(pool, {table, dy, m, w.rows, dx, w.cols, accumulate},
-           InputGradWeight{table, w, core::FindDType(w.type)->block_values});
+           InputGradWeight{table, w, KernelsOf(table, w.type).dequantize});
 }
 
 }  // namespace selvedge::kernels

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/dtype.h"
+
 namespace selvedge::kernels {
 
 // Columns of a packed panel of activations, and the distance between its rows: not a power of two,
@@ -12,16 +14,22 @@ namespace selvedge::kernels {
 inline constexpr size_t kPanelDepth = 256;
 inline constexpr size_t kPanelStride = kPanelDepth + 16;
 
-// Activations rounded to 8 bits, in blocks of 32.
+// What a type's dot products take. The rounded forms are ggml's Q8_0 and Q8_1 (one thing here) and
+// Q8_K.
+enum class ActivationForm : uint8_t { kF32, kBlocks32, kBlocks256 };
+
+// Activations rounded to 8 bits, in blocks of 32 or of 256 values.
 struct QuantizedActivations {
   const int8_t* q;      // [tokens, stride], in [-127, 127]
-  const float* scales;  // [tokens, stride / 32], halves (reference::ActivationScale)
-  const int32_t* sums;  // [tokens, stride / 32], sum of q over the block
+  const float* scales;  // [tokens, stride / block]; of 32: halves (reference::NearestHalf)
+  const int32_t* sums;  // blocks of 32: [tokens, stride / 32], sum of q over the block
   size_t stride;        // K
+  const float* weighted_sums = nullptr;  // blocks of 32: as sums, times the scale; halves
+  const int16_t* sums16 = nullptr;       // blocks of 256: [tokens, stride / 16], sums of 16 q
 };
 
-// Dequantizes n values of a row.
-using DequantizeFn = void (*)(const uint8_t* src, float* dst, size_t n);
+// Dequantizes values [first, first + n) of a row; both are multiples of DTypeInfo::run_values().
+using DequantizeFn = void (*)(const uint8_t* row, size_t first, float* dst, size_t n);
 
 // y[i] = <row i of w, x> for `rows` rows; x is f32 or, for quantized types, one token of q.
 using DotRowsF32Fn = void (*)(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
@@ -35,15 +43,11 @@ using DotRowsI8Fn = void (*)(const uint8_t* w, size_t row_bytes, size_t rows, si
 //           [k/32, cols]; missing rows become zeros
 //   multiply  y[tokens, cols] (+)= x * panel^T, tokens <= max_tokens
 struct IntegerPanel {
-  using PackFn = void (*)(const uint8_t* w, size_t row_bytes, size_t rows, size_t k, uint8_t* panel,
-                          float* scales);
   using MultiplyFn = void (*)(size_t tokens, size_t k, const QuantizedActivations& x,
                               int32_t offset, const uint8_t* panel, const float* scales, float* y,
                               size_t ldy, bool add);
   size_t cols;
   size_t max_tokens;
-  PackFn pack_q8_0;  // offset 128
-  PackFn pack_q4_0;  // offset 8
   MultiplyFn multiply;
 };
 
@@ -72,6 +76,25 @@ struct Int16Products {
                    const int16_t* panel, const float* panel_scales, float* c, size_t ldc, bool add);
 };
 
+using PackPanelFn = void (*)(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
+                             uint8_t* panel, float* scales);
+
+// What a table knows of one tensor type.
+struct TypeKernels {
+  core::DType type;
+  ActivationForm activations;
+  DequantizeFn dequantize;
+  DotRowsF32Fn dot_rows_f32;  // kF32
+  DotRowsI8Fn dot_rows_i8;    // kBlocks32, kBlocks256
+  PackPanelFn pack_panel;     // null: KernelTable::integer_panel is not for this type
+  int32_t panel_offset;
+};
+
+struct TypeTable {
+  static constexpr size_t kIds = 31;  // above the largest DType with kernels
+  TypeKernels rows[kIds];             // by number; all null where there is no such type
+};
+
 struct KernelTable {
   // Training and prefill: c[rows, tile_cols] (+)= a[rows, k] * b[k, tile_cols]; rows <= tile_rows,
   // k <= kPanelDepth, a has kPanelStride floats per row, b is aligned to 64 bytes.
@@ -82,11 +105,13 @@ struct KernelTable {
   // dst[k, tile_cols] = transpose of src[tile_cols, k], whose rows are kPanelStride apart.
   void (*transpose_panel)(const float* src, size_t k, float* dst);
 
-  DequantizeFn dequantize_f16, dequantize_bf16, dequantize_q8_0, dequantize_q4_0;
-  DotRowsF32Fn dot_rows_f32, dot_rows_f16, dot_rows_bf16;
-  DotRowsI8Fn dot_rows_q8_0, dot_rows_q4_0;
-  // q, scales, sums of one token of n values (multiple of 32).
-  void (*quantize_activations)(const float* x, size_t n, int8_t* q, float* scales, int32_t* sums);
+  const TypeTable* types;
+  // q, scales, sums and weighted sums of one token of n values (multiple of 32).
+  void (*quantize_activations)(const float* x, size_t n, int8_t* q, float* scales, int32_t* sums,
+                               float* weighted_sums);
+  // q, scales, sums of 16 of one token of n values (multiple of 256).
+  void (*quantize_activations256)(const float* x, size_t n, int8_t* q, float* scales,
+                                  int16_t* sums16);
   const IntegerPanel* integer_panel;  // null: floating point is as fast
   const Int16Products* int16;         // null: floating point is as fast
 
@@ -98,6 +123,13 @@ struct KernelTable {
   // One head; cos and sin hold rot / 2 values.
   void (*rope_head)(float* x, size_t rot, const float* cos, const float* sin, bool interleaved);
 };
+
+// The table of `rows` over that of `base`: rows of the same type replace the base's.
+template <size_t n>
+constexpr TypeTable WithRows(TypeTable base, const TypeKernels (&rows)[n]) {
+  for (const TypeKernels& row : rows) base.rows[static_cast<size_t>(row.type)] = row;
+  return base;
+}
 
 // Each in the file of its instruction set; call it only where the processor has that set.
 const KernelTable& ScalarTable();

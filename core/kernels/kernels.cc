@@ -1,8 +1,5 @@
 #include "core/kernels/kernels.h"
 
-#include <cstdlib>
-#include <cstring>
-
 #include "core/cpu_features.h"
 #include "core/kernels/dispatch.h"
 #include "core/kernels/reference/reference.h"
@@ -36,27 +33,8 @@ const KernelTable& TableFor(core::Isa isa) {
   }
 }
 
-void DequantizeRow(const KernelTable& table, core::DType type, const uint8_t* src, float* dst,
-                   size_t n) {
-  switch (type) {
-    case core::DType::kF32:
-      std::memcpy(dst, src, n * sizeof(float));
-      return;
-    case core::DType::kF16:
-      return table.dequantize_f16(src, dst, n);
-    case core::DType::kBF16:
-      return table.dequantize_bf16(src, dst, n);
-    case core::DType::kQ8_0:
-      return table.dequantize_q8_0(src, dst, n);
-    case core::DType::kQ4_0:
-      return table.dequantize_q4_0(src, dst, n);
-    default:  // callers check DTypeInfo::has_kernels
-      std::abort();
-  }
-}
-
 void DequantizeRow(core::DType type, const uint8_t* src, float* dst, size_t n) {
-  DequantizeRow(Active(), type, src, dst, n);
+  KernelsOf(Active(), type).dequantize(src, 0, dst, n);
 }
 
 bool QuantizeRow(core::DType type, const float* src, uint8_t* dst, size_t n) {

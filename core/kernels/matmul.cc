@@ -11,8 +11,6 @@
 namespace selvedge::kernels {
 namespace {
 
-using core::DType;
-
 constexpr size_t kFewTokens = 3;
 constexpr size_t kPanelK = 1024;  // a slice of an integer panel: 32 KiB
 constexpr size_t kMaxPanelCols = 32;
@@ -24,34 +22,56 @@ size_t RowGrain(size_t products_per_row) {
   return (rows + 3) / 4 * 4;
 }
 
-bool IsQuantized(DType type) { return type == DType::kQ8_0 || type == DType::kQ4_0; }
-
-QuantizedActivations Quantize(const KernelTable& table, core::ThreadPool& pool, const float* x,
-                              size_t m, size_t k) {
+QuantizedActivations Quantize32(const KernelTable& table, core::ThreadPool& pool, const float* x,
+                                size_t m, size_t k) {
   thread_local Scratch<int8_t> q_scratch;
   thread_local Scratch<float> scale_scratch;
   thread_local Scratch<int32_t> sum_scratch;
+  thread_local Scratch<float> weighted_scratch;
   int8_t* q = q_scratch.Get(m * k);
   float* scales = scale_scratch.Get(m * k / 32);
   int32_t* sums = sum_scratch.Get(m * k / 32);
+  float* weighted = weighted_scratch.Get(m * k / 32);
   pool.ParallelFor(m, kInlineWork / std::max<size_t>(1, k) + 1, [&](size_t begin, size_t end, int) {
     for (size_t t = begin; t < end; ++t) {
-      table.quantize_activations(x + t * k, k, q + t * k, scales + t * k / 32, sums + t * k / 32);
+      table.quantize_activations(x + t * k, k, q + t * k, scales + t * k / 32, sums + t * k / 32,
+                                 weighted + t * k / 32);
     }
   });
-  return {q, scales, sums, k};
+  return {q, scales, sums, k, weighted, nullptr};
 }
 
-QuantizedActivations Token(const QuantizedActivations& x, size_t t) {
-  const size_t blocks = x.stride / 32;
-  return {x.q + t * x.stride, x.scales + t * blocks, x.sums + t * blocks, x.stride};
+QuantizedActivations Quantize256(const KernelTable& table, core::ThreadPool& pool, const float* x,
+                                 size_t m, size_t k) {
+  thread_local Scratch<int8_t> q_scratch;
+  thread_local Scratch<float> scale_scratch;
+  thread_local Scratch<int16_t> sum_scratch;
+  int8_t* q = q_scratch.Get(m * k);
+  float* scales = scale_scratch.Get(m * k / 256);
+  int16_t* sums = sum_scratch.Get(m * k / 16);
+  pool.ParallelFor(m, kInlineWork / std::max<size_t>(1, k) + 1, [&](size_t begin, size_t end, int) {
+    for (size_t t = begin; t < end; ++t) {
+      table.quantize_activations256(x + t * k, k, q + t * k, scales + t * k / 256,
+                                    sums + t * k / 16);
+    }
+  });
+  return {q, scales, nullptr, k, nullptr, sums};
+}
+
+// Values [first, stride) of token t.
+QuantizedActivations Slice(ActivationForm form, const QuantizedActivations& x, size_t t,
+                           size_t first = 0) {
+  const size_t at = t * x.stride + first;
+  if (form == ActivationForm::kBlocks256) {
+    return {x.q + at, x.scales + at / 256, nullptr, x.stride, nullptr, x.sums16 + at / 16};
+  }
+  return {x.q + at, x.scales + at / 32,        x.sums + at / 32,
+          x.stride, x.weighted_sums + at / 32, nullptr};
 }
 
 void FewTokensFloat(const KernelTable& table, core::ThreadPool& pool, const WeightView& w,
                     const float* x, size_t m, float* y) {
-  const DotRowsF32Fn dots = w.type == DType::kF32   ? table.dot_rows_f32
-                            : w.type == DType::kF16 ? table.dot_rows_f16
-                                                    : table.dot_rows_bf16;
+  const DotRowsF32Fn dots = KernelsOf(table, w.type).dot_rows_f32;
   pool.ParallelFor(w.rows, RowGrain(w.cols * m), [&](size_t begin, size_t end, int) {
     for (size_t r = begin; r < end; r += 4) {  // all tokens while the rows are in the cache
       const size_t rows = std::min<size_t>(4, end - r);
@@ -64,12 +84,13 @@ void FewTokensFloat(const KernelTable& table, core::ThreadPool& pool, const Weig
 
 void FewTokensQuantized(const KernelTable& table, core::ThreadPool& pool, const WeightView& w,
                         const QuantizedActivations& x, size_t m, float* y) {
-  const DotRowsI8Fn dots = w.type == DType::kQ8_0 ? table.dot_rows_q8_0 : table.dot_rows_q4_0;
+  const TypeKernels& kernels = KernelsOf(table, w.type);
   pool.ParallelFor(w.rows, RowGrain(w.cols * m), [&](size_t begin, size_t end, int) {
     for (size_t r = begin; r < end; r += 4) {
       const size_t rows = std::min<size_t>(4, end - r);
       for (size_t t = 0; t < m; ++t) {
-        dots(w.row(r), w.row_bytes, rows, w.cols, Token(x, t), y + t * w.rows + r);
+        kernels.dot_rows_i8(w.row(r), w.row_bytes, rows, w.cols, Slice(kernels.activations, x, t),
+                            y + t * w.rows + r);
       }
     }
   });
@@ -80,9 +101,11 @@ void ManyTokensRounded(const KernelTable& table, core::ThreadPool& pool, const W
                        const QuantizedActivations& x, size_t m, float* y) {
   thread_local Scratch<float> scratch;
   float* rounded = scratch.Get(m * w.cols);
+  const size_t block =
+      KernelsOf(table, w.type).activations == ActivationForm::kBlocks256 ? 256 : 32;
   pool.ParallelFor(m, 16, [&](size_t begin, size_t end, int) {
     for (size_t i = begin * w.cols; i < end * w.cols; i += 32) {
-      const float scale = x.scales[i / 32];
+      const float scale = x.scales[i / block];
       for (size_t j = 0; j < 32; ++j) rounded[i + j] = static_cast<float>(x.q[i + j]) * scale;
     }
   });
@@ -91,6 +114,7 @@ void ManyTokensRounded(const KernelTable& table, core::ThreadPool& pool, const W
 
 struct PanelTask {
   const IntegerPanel& panel;
+  const TypeKernels& kernels;
   const WeightView& w;
   const QuantizedActivations& x;
   float* y;  // [m, w.rows]
@@ -98,25 +122,21 @@ struct PanelTask {
 
 // Rows [row, row + cols) of the weight for tokens [begin, end).
 void MultiplyPanel(const PanelTask& task, size_t row, size_t begin, size_t end) {
-  const auto& [panel, w, x, y] = task;
+  const auto& [panel, kernels, w, x, y] = task;
   alignas(64) uint8_t packed[kPanelK * kMaxPanelCols];
   alignas(64) float scales[kPanelK / 32 * kMaxPanelCols];
-  const bool q8 = w.type == DType::kQ8_0;
   const size_t cols = std::min(panel.cols, w.rows - row);
   const core::DTypeInfo& info = *core::FindDType(w.type);
   for (size_t first = 0; first < w.cols; first += kPanelK) {
     const size_t k = std::min(kPanelK, w.cols - first);
-    (q8 ? panel.pack_q8_0 : panel.pack_q4_0)(w.row(row) + core::RowBytes(info, first), w.row_bytes,
-                                             cols, k, packed, scales);
+    kernels.pack_panel(w.row(row) + core::RowBytes(info, first), w.row_bytes, cols, k, packed,
+                       scales);
     for (size_t t = begin; t < end; t += panel.max_tokens) {
       const size_t tokens = std::min(panel.max_tokens, end - t);
-      QuantizedActivations slice = Token(x, t);
-      slice.q += first;
-      slice.scales += first / 32;
-      slice.sums += first / 32;
+      const QuantizedActivations slice = Slice(kernels.activations, x, t, first);
       float* out = y + t * w.rows + row;
       const bool add = first > 0;
-      const int32_t offset = q8 ? 128 : 8;
+      const int32_t offset = kernels.panel_offset;
       if (cols == panel.cols) {
         panel.multiply(tokens, k, slice, offset, packed, scales, out, w.rows, add);
         continue;
@@ -155,14 +175,19 @@ void ManyTokensInteger(core::ThreadPool& pool, const PanelTask& task, size_t m) 
 void MatMul(const KernelTable& table, core::ThreadPool& pool, const WeightView& w, const float* x,
             size_t m, float* y) {
   if (m == 0 || w.rows == 0) return;
-  if (!IsQuantized(w.type)) {
+  const TypeKernels& kernels = KernelsOf(table, w.type);
+  if (kernels.activations == ActivationForm::kF32) {
     if (m > kFewTokens) return GemmForward(table, pool, w, x, m, y);
     return FewTokensFloat(table, pool, w, x, m, y);
   }
-  const QuantizedActivations q = Quantize(table, pool, x, m, w.cols);
+  const QuantizedActivations q = kernels.activations == ActivationForm::kBlocks32
+                                     ? Quantize32(table, pool, x, m, w.cols)
+                                     : Quantize256(table, pool, x, m, w.cols);
   if (m <= kFewTokens) return FewTokensQuantized(table, pool, w, q, m, y);
-  if (table.integer_panel == nullptr) return ManyTokensRounded(table, pool, w, q, m, y);
-  ManyTokensInteger(pool, {*table.integer_panel, w, q, y}, m);
+  if (table.integer_panel == nullptr || kernels.pack_panel == nullptr) {
+    return ManyTokensRounded(table, pool, w, q, m, y);
+  }
+  ManyTokensInteger(pool, {*table.integer_panel, kernels, w, q, y}, m);
 }
 
 }  // namespace selvedge::kernels

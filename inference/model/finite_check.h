@@ -6,8 +6,8 @@
 
 namespace selvedge::inference {
 
-// True if every value (F32, F16, BF16) or every block scale (Q8_0, Q4_0: an f16 at the start of
-// each block) is finite. Other types count as finite.
+// True if every value (F32, F16, BF16) or every block's scale and minimum (f16) is finite. Types
+// that no product takes count as finite.
 bool AllFinite(core::ThreadPool& pool, const gguf::TensorInfo& tensor);
 
 }  // namespace selvedge::inference

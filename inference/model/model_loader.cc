@@ -71,7 +71,7 @@ class ModelLoader {
     if (info == nullptr || !info->has_kernels) {
       return IncompatibleError("model file: tensor '" + name + "': type " +
                                (info == nullptr ? "unknown" : info->name) +
-                               ", F32, F16, BF16, Q8_0 or Q4_0 supported");
+                               ", a floating-point or quantized type needed");
     }
     const size_t row_bytes = core::RowBytes(*info, cols);
     const uint8_t* data = tensor->data.data();

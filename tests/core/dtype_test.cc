@@ -22,6 +22,21 @@ TEST(DType, BlocksHaveTheSizesOfGgml) {
   }
 }
 
+// SOURCE: ggml-common.h, where each block's ggml_half members lie.
+TEST(DType, ScalesLieWhereGgmlKeepsThem) {
+  const struct {
+    DType type;
+    uint32_t at, count;
+  } expected[] = {{DType::kQ4_0, 0, 1},   {DType::kQ4_1, 0, 2},   {DType::kQ5_0, 0, 1},
+                  {DType::kQ5_1, 0, 2},   {DType::kQ8_0, 0, 1},   {DType::kQ2_K, 80, 2},
+                  {DType::kQ3_K, 108, 1}, {DType::kQ4_K, 0, 2},   {DType::kQ5_K, 0, 2},
+                  {DType::kQ6_K, 208, 1}, {DType::kIQ4_NL, 0, 1}, {DType::kF16, 0, 1}};
+  for (const auto& e : expected) {
+    EXPECT_EQ(FindDType(e.type)->halves_at, e.at) << FindDType(e.type)->name;
+    EXPECT_EQ(FindDType(e.type)->halves, e.count) << FindDType(e.type)->name;
+  }
+}
+
 TEST(DType, RemovedAndUnknownIdsAreNotFound) {
   for (const uint32_t id : {4u, 5u, 31u, 32u, 33u, 36u, 1000u, 0xFFFFFFFFu}) {
     EXPECT_EQ(FindDType(id), nullptr) << id;

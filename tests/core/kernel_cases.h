@@ -19,14 +19,31 @@ inline std::vector<core::Isa> AvailableIsas() {
   return isas;
 }
 
-inline constexpr core::DType kKernelTypes[] = {core::DType::kF32, core::DType::kF16,
-                                               core::DType::kBF16, core::DType::kQ8_0,
-                                               core::DType::kQ4_0};
+// The types that can be multiplied with.
+inline std::vector<core::DType> KernelTypes() {
+  std::vector<core::DType> types;
+  for (const core::DTypeInfo& info : core::DTypes()) {
+    if (info.has_kernels) types.push_back(info.type);
+  }
+  return types;
+}
 
 inline std::vector<float> RandomValues(core::SeededRandom& random, size_t n, double scale = 1) {
   std::vector<float> values(n);
   for (float& value : values) value = static_cast<float>(random.NextGaussian() * scale);
   return values;
+}
+
+// Any bytes are a block; its f16 numbers are kept small, so that values stay below about 1.
+inline void RandomBlocks(core::SeededRandom& random, const core::DTypeInfo& info,
+                         std::vector<uint8_t>* bytes) {
+  for (uint8_t& byte : *bytes) byte = static_cast<uint8_t>(random.NextU64());
+  for (size_t b = 0; b < bytes->size(); b += info.block_bytes) {
+    for (uint32_t h = 0; h < info.halves; ++h) {
+      uint8_t* half = &(*bytes)[b + info.halves_at + 2 * h];
+      half[1] = static_cast<uint8_t>((half[1] & 0x83) | 0x0C);  // 2^-12 <= |d| < 2^-11
+    }
+  }
 }
 
 // A random weight [rows, cols] of a type, and the same numbers as f32.
@@ -36,9 +53,13 @@ struct Weight {
         bytes(rows * row_bytes),
         values(rows * cols) {
     const std::vector<float> source = RandomValues(random, rows * cols);
+    bool quantized = true;
+    for (size_t r = 0; quantized && r < rows; ++r) {
+      quantized = QuantizeRow(type, &source[r * cols], &bytes[r * row_bytes], cols);
+    }
+    if (!quantized) RandomBlocks(random, *core::FindDType(type), &bytes);
     for (size_t r = 0; r < rows; ++r) {
-      QuantizeRow(type, &source[r * cols], &bytes[r * row_bytes], cols);
-      DequantizeRow(ScalarTable(), type, &bytes[r * row_bytes], &values[r * cols], cols);
+      KernelsOf(ScalarTable(), type).dequantize(&bytes[r * row_bytes], 0, &values[r * cols], cols);
     }
     view = {bytes.data(), type, rows, cols, row_bytes};
   }
@@ -48,6 +69,12 @@ struct Weight {
   std::vector<float> values;
   WeightView view;
 };
+
+// k, or the next multiple of the type's block.
+inline size_t Fitting(core::DType type, size_t k) {
+  const size_t block = core::FindDType(type)->block_values;
+  return (k + block - 1) / block * block;
+}
 
 inline std::string Name(core::Isa isa, core::DType type) {
   return std::string(core::IsaName(isa)) + " " + core::FindDType(type)->name;

@@ -17,9 +17,11 @@ using core::ThreadPool;
 TEST(MatMul, AgreesWithTheScalarTwinOnEveryIsaAndType) {
   SeededRandom random(20);
   ThreadPool pool(2);
-  for (const DType type : kKernelTypes) {
+  for (const DType type : KernelTypes()) {
     // Odd numbers of rows, tokens and blocks; k beyond one panel slice (1024).
-    for (const auto& [n, k] : {std::pair<size_t, size_t>{1, 32}, {5, 96}, {33, 256}, {70, 1120}}) {
+    for (const auto& [n, columns] :
+         {std::pair<size_t, size_t>{1, 32}, {5, 96}, {33, 256}, {70, 1120}}) {
+      const size_t k = Fitting(type, columns);
       const Weight w(random, type, n, k);
       for (const size_t m : {1u, 2u, 3u, 4u, 7u, 13u, 50u}) {
         const std::vector<float> x = RandomValues(random, m * k);
@@ -86,11 +88,12 @@ TEST(MatMul, ExtremeBlocksDoNotOverflow) {
 TEST(MatMul, NonFiniteActivationsReachTheOutput) {
   SeededRandom random(22);
   ThreadPool pool(1);
-  for (const DType type : kKernelTypes) {
-    const Weight w(random, type, 8, 64);
+  for (const DType type : KernelTypes()) {
+    const size_t k = Fitting(type, 64);
+    const Weight w(random, type, 8, k);
     for (const float bad : {std::numeric_limits<float>::infinity(), std::nanf("")}) {
       for (const size_t m : {1u, 5u}) {
-        std::vector<float> x = RandomValues(random, m * 64);
+        std::vector<float> x = RandomValues(random, m * k);
         x[40] = bad;
         for (const core::Isa isa : AvailableIsas()) {
           std::vector<float> y(m * 8);
@@ -105,8 +108,9 @@ TEST(MatMul, NonFiniteActivationsReachTheOutput) {
 
 TEST(MatMul, ResultsAreTheSameBitsForEveryNumberOfThreads) {
   SeededRandom random(23);
-  const size_t n = 1000, k = 128;
-  for (const DType type : kKernelTypes) {
+  const size_t n = 1000;
+  for (const DType type : KernelTypes()) {
+    const size_t k = Fitting(type, 128);
     const Weight w(random, type, n, k);
     for (const size_t m : {1u, 40u}) {
       const std::vector<float> x = RandomValues(random, m * k);

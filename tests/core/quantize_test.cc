@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <numeric>
 
 #include "core/kernels/reference/half.h"
 #include "core/kernels/reference/reference.h"
@@ -55,13 +56,13 @@ TEST(Half, Bfloat16RoundsToNearestEven) {
 
 TEST(Quantize, EveryIsaDequantizesToTheBitsOfTheScalarTwin) {
   SeededRandom random(3);
-  for (const DType type : kKernelTypes) {
+  for (const DType type : KernelTypes()) {
     const size_t block = core::FindDType(type)->block_values;
     for (const size_t blocks : {1u, 2u, 3u, 7u, 33u}) {
       const Weight w(random, type, 1, blocks * block);
       for (const core::Isa isa : AvailableIsas()) {
         std::vector<float> got(w.values.size());
-        DequantizeRow(TableFor(isa), type, w.bytes.data(), got.data(), got.size());
+        KernelsOf(TableFor(isa), type).dequantize(w.bytes.data(), 0, got.data(), got.size());
         EXPECT_EQ(std::memcmp(got.data(), w.values.data(), got.size() * 4), 0) << Name(isa, type);
       }
     }
@@ -136,7 +137,7 @@ TEST(Quantize, ZerosAndNonFiniteValuesAreDefined) {
 TEST(Quantize, TypesWithoutAQuantizerAreRefused) {
   float x[256] = {};
   uint8_t block[256];
-  EXPECT_FALSE(QuantizeRow(DType::kQ4_K, x, block, 256));
+  EXPECT_FALSE(QuantizeRow(DType::kIQ4_NL, x, block, 256));
   EXPECT_FALSE(QuantizeRow(DType::kI32, x, block, 256));
 }
 
@@ -146,9 +147,9 @@ TEST(QuantizeActivations, RoundsTheScaleToAHalfAndTheValuesWithTheExactScale) {
   float x[32] = {1.0f, -0.5f, 0.25f};
   for (const core::Isa isa : AvailableIsas()) {
     int8_t q[32];
-    float scale;
+    float scale, weighted;
     int32_t sum;
-    TableFor(isa).quantize_activations(x, 32, q, &scale, &sum);
+    TableFor(isa).quantize_activations(x, 32, q, &scale, &sum, &weighted);
     EXPECT_EQ(scale, reference::HalfToFloat(0x2008)) << core::IsaName(isa);
     EXPECT_EQ(q[0], 127);
     EXPECT_EQ(q[1], -64);  // -63.5, ties to even
@@ -160,9 +161,9 @@ TEST(QuantizeActivations, KeepsScalesBeyondTheHalves) {
   float x[32] = {1e9f};
   for (const core::Isa isa : AvailableIsas()) {
     int8_t q[32];
-    float scale;
+    float scale, weighted;
     int32_t sum;
-    TableFor(isa).quantize_activations(x, 32, q, &scale, &sum);
+    TableFor(isa).quantize_activations(x, 32, q, &scale, &sum, &weighted);
     EXPECT_EQ(scale, 1e9f / 127.0f) << core::IsaName(isa);
     EXPECT_EQ(q[0], 127);
   }
@@ -176,19 +177,49 @@ TEST(QuantizeActivations, EveryIsaGivesTheBlocksOfTheScalarTwin) {
     if (n == 1024) x[100] = kInfinity;
     if (n == 1024) x[200] = std::nanf("");
     std::vector<int8_t> q(n), q_ref(n);
-    std::vector<float> scales(n / 32), scales_ref(n / 32);
-    std::vector<int32_t> sums(n / 32);
-    reference::QuantizeActivations(x.data(), n, q_ref.data(), scales_ref.data());
+    std::vector<float> scales(n / 32), scales_ref(n / 32), weighted(n / 32), weighted_ref(n / 32);
+    std::vector<int32_t> sums(n / 32), sums_ref(n / 32);
+    reference::QuantizeActivations(x.data(), n, q_ref.data(), scales_ref.data(), sums_ref.data(),
+                                   weighted_ref.data());
     for (const core::Isa isa : AvailableIsas()) {
-      TableFor(isa).quantize_activations(x.data(), n, q.data(), scales.data(), sums.data());
+      TableFor(isa).quantize_activations(x.data(), n, q.data(), scales.data(), sums.data(),
+                                         weighted.data());
       EXPECT_EQ(q, q_ref) << core::IsaName(isa);
       EXPECT_EQ(std::memcmp(scales.data(), scales_ref.data(), n / 32 * 4), 0);
+      EXPECT_EQ(sums, sums_ref) << core::IsaName(isa);
       for (size_t b = 0; b < n / 32; ++b) {
-        int32_t sum = 0;
-        for (size_t j = 0; j < 32; ++j) sum += q_ref[32 * b + j];
-        EXPECT_EQ(sums[b], sum);
+        EXPECT_EQ(sums[b], std::accumulate(&q_ref[32 * b], &q_ref[32 * b + 32], 0));
+        EXPECT_TRUE(weighted[b] == weighted_ref[b] || std::isnan(scales[b])) << b;
       }
     }
+  }
+}
+
+TEST(QuantizeActivations, BlocksOf256AreTheSameOnEveryIsa) {
+  SeededRandom random(6);
+  const size_t n = 1280;
+  std::vector<float> x = RandomValues(random, n);
+  std::fill_n(x.begin(), 256, 0.0f);
+  x[300] = 9;   // the largest is positive
+  x[600] = -9;  // and negative
+  x[800] = kInfinity;
+  x[1100] = std::nanf("");
+  std::vector<int8_t> q(n), q_ref(n);
+  std::vector<float> scales(n / 256), scales_ref(n / 256);
+  std::vector<int16_t> sums(n / 16), sums_ref(n / 16);
+  reference::QuantizeActivations256(x.data(), n, q_ref.data(), scales_ref.data(), sums_ref.data());
+  EXPECT_EQ(q_ref[300], -127);
+  EXPECT_EQ(q_ref[600], -127);
+  EXPECT_EQ(scales_ref[1], -9.0f / 127.0f);
+  EXPECT_TRUE(std::isnan(scales_ref[3]) && std::isnan(scales_ref[4]));
+  for (size_t i = 0; i < n / 16; ++i) {
+    EXPECT_EQ(sums_ref[i], std::accumulate(&q_ref[16 * i], &q_ref[16 * i + 16], 0));
+  }
+  for (const core::Isa isa : AvailableIsas()) {
+    TableFor(isa).quantize_activations256(x.data(), n, q.data(), scales.data(), sums.data());
+    EXPECT_EQ(q, q_ref) << core::IsaName(isa);
+    EXPECT_EQ(sums, sums_ref) << core::IsaName(isa);
+    EXPECT_EQ(std::memcmp(scales.data(), scales_ref.data(), n / 256 * 4), 0);
   }
 }
 

@@ -11,10 +11,6 @@ std::vector<float> WeightRow(const WeightView& w, size_t row) {
   return values;
 }
 
-bool IsQuantized(core::DType type) {
-  return type == core::DType::kQ8_0 || type == core::DType::kQ4_0;
-}
-
 }  // namespace
 
 void GemmForward(const WeightView& w, const float* x, size_t m, float* y) {
@@ -25,15 +21,23 @@ void GemmForward(const WeightView& w, const float* x, size_t m, float* y) {
 }
 
 void MatMul(const WeightView& w, const float* x, size_t m, float* y) {
-  if (!IsQuantized(w.type)) return GemmForward(w, x, m, y);
+  const size_t block = core::FindDType(w.type)->block_values;
+  if (block == 1) return GemmForward(w, x, m, y);
   // The integer products of the fast versions are exact, so rounding the activations and going on
   // in floating point is the same sum up to f32 rounding.
   std::vector<float> rounded(m * w.cols);
   std::vector<int8_t> q(w.cols);
-  std::vector<float> scales(w.cols / 32);
+  std::vector<float> scales(w.cols / block), weighted_sums(w.cols / 32);
+  std::vector<int32_t> sums(w.cols / 32);
+  std::vector<int16_t> sums16(w.cols / 16);
   for (size_t i = 0; i < m; ++i) {
-    QuantizeActivations(x + i * w.cols, w.cols, q.data(), scales.data());
-    for (size_t k = 0; k < w.cols; ++k) rounded[i * w.cols + k] = q[k] * scales[k / 32];
+    const float* row = x + i * w.cols;
+    if (block == 32) {
+      QuantizeActivations(row, w.cols, q.data(), scales.data(), sums.data(), weighted_sums.data());
+    } else {
+      QuantizeActivations256(row, w.cols, q.data(), scales.data(), sums16.data());
+    }
+    for (size_t k = 0; k < w.cols; ++k) rounded[i * w.cols + k] = q[k] * scales[k / block];
   }
   GemmForward(w, rounded.data(), m, y);
 }

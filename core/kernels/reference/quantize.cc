@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <cstring>
 
 #include "core/kernels/reference/half.h"
@@ -13,32 +12,13 @@ namespace selvedge::kernels::reference {
 namespace {
 
 constexpr size_t kBlock = 32;
+constexpr size_t kLargeBlock = 256;
 constexpr size_t kQ8Bytes = 34;  // half d; int8 q[32]
 constexpr size_t kQ4Bytes = 18;  // half d; nibbles: q[j] low, q[j + 16] high
-
-uint16_t LoadU16(const uint8_t* p) { return static_cast<uint16_t>(p[0] | p[1] << 8); }
 
 void StoreU16(uint8_t* p, uint16_t value) {
   p[0] = static_cast<uint8_t>(value);
   p[1] = static_cast<uint8_t>(value >> 8);
-}
-
-void DequantizeQ8(const uint8_t* src, float* dst, size_t n) {
-  for (size_t b = 0; b < n / kBlock; ++b, src += kQ8Bytes, dst += kBlock) {
-    const float d = HalfToFloat(LoadU16(src));
-    for (size_t j = 0; j < kBlock; ++j)
-      dst[j] = static_cast<float>(static_cast<int8_t>(src[2 + j])) * d;
-  }
-}
-
-void DequantizeQ4(const uint8_t* src, float* dst, size_t n) {
-  for (size_t b = 0; b < n / kBlock; ++b, src += kQ4Bytes, dst += kBlock) {
-    const float d = HalfToFloat(LoadU16(src));
-    for (size_t j = 0; j < kBlock / 2; ++j) {
-      dst[j] = static_cast<float>((src[2 + j] & 15) - 8) * d;
-      dst[j + kBlock / 2] = static_cast<float>((src[2 + j] >> 4) - 8) * d;
-    }
-  }
 }
 
 void QuantizeQ8(const float* src, uint8_t* dst, size_t n) {
@@ -85,26 +65,6 @@ void QuantizeQ4(const float* src, uint8_t* dst, size_t n) {
 
 }  // namespace
 
-void DequantizeRow(core::DType type, const uint8_t* src, float* dst, size_t n) {
-  switch (type) {
-    case core::DType::kF32:
-      std::memcpy(dst, src, n * sizeof(float));
-      return;
-    case core::DType::kF16:
-      for (size_t i = 0; i < n; ++i) dst[i] = HalfToFloat(LoadU16(src + 2 * i));
-      return;
-    case core::DType::kBF16:
-      for (size_t i = 0; i < n; ++i) dst[i] = Bfloat16ToFloat(LoadU16(src + 2 * i));
-      return;
-    case core::DType::kQ8_0:
-      return DequantizeQ8(src, dst, n);
-    case core::DType::kQ4_0:
-      return DequantizeQ4(src, dst, n);
-    default:  // callers check DTypeInfo::has_kernels
-      std::abort();
-  }
-}
-
 bool QuantizeRow(core::DType type, const float* src, uint8_t* dst, size_t n) {
   switch (type) {
     case core::DType::kF32:
@@ -127,13 +87,13 @@ bool QuantizeRow(core::DType type, const float* src, uint8_t* dst, size_t n) {
   }
 }
 
-float ActivationScale(float largest) {
-  const float exact = largest / 127.0f;
+float NearestHalf(float exact) {
   const float half = HalfToFloat(FloatToHalf(exact));
   return std::isfinite(half) ? half : exact;
 }
 
-void QuantizeActivations(const float* x, size_t n, int8_t* q, float* scales) {
+void QuantizeActivations(const float* x, size_t n, int8_t* q, float* scales, int32_t* sums,
+                         float* weighted_sums) {
   for (size_t b = 0; b < n / kBlock; ++b, x += kBlock, q += kBlock) {
     float largest = 0;
     for (size_t j = 0; j < kBlock; ++j) largest = std::max(largest, std::fabs(x[j]));
@@ -141,11 +101,41 @@ void QuantizeActivations(const float* x, size_t n, int8_t* q, float* scales) {
     bool finite = true;
     for (size_t j = 0; j < kBlock; ++j) finite = finite && std::isfinite(x[j]);
     const float inverse = finite && largest > 0 ? 127.0f / largest : 0.0f;
-    scales[b] = finite ? ActivationScale(largest) : std::nanf("");
+    const float scale = finite ? largest / 127.0f : std::nanf("");
+    int32_t sum = 0;
     for (size_t j = 0; j < kBlock; ++j) {
       q[j] = finite
                  ? static_cast<int8_t>(std::clamp(std::nearbyint(x[j] * inverse), -127.0f, 127.0f))
                  : int8_t{0};
+      sum += q[j];
+    }
+    scales[b] = NearestHalf(scale);
+    sums[b] = sum;
+    weighted_sums[b] = NearestHalf(scale * static_cast<float>(sum));
+  }
+}
+
+void QuantizeActivations256(const float* x, size_t n, int8_t* q, float* scales, int16_t* sums16) {
+  for (size_t b = 0; b < n / kLargeBlock; ++b, x += kLargeBlock, q += kLargeBlock) {
+    float largest = 0, signed_largest = 0;
+    bool finite = true;
+    for (size_t j = 0; j < kLargeBlock; ++j) {
+      finite = finite && std::isfinite(x[j]);
+      if (std::fabs(x[j]) > largest) {
+        largest = std::fabs(x[j]);
+        signed_largest = x[j];
+      }
+    }
+    const float inverse = finite && largest > 0 ? -127.0f / signed_largest : 0.0f;
+    scales[b] = !finite ? std::nanf("") : largest > 0 ? 1.0f / inverse : 0.0f;
+    for (size_t j = 0; j < kLargeBlock; ++j) {
+      const float rounded = finite ? std::nearbyint(inverse * x[j]) : 0.0f;
+      q[j] = static_cast<int8_t>(std::clamp(rounded, -127.0f, 127.0f));
+    }
+    for (size_t i = 0; i < kLargeBlock; i += 16, ++sums16) {
+      int sum = 0;
+      for (size_t j = 0; j < 16; ++j) sum += q[i + j];
+      *sums16 = static_cast<int16_t>(sum);
     }
   }
 }

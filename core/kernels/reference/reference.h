@@ -12,16 +12,23 @@ namespace selvedge::kernels::reference {
 void DequantizeRow(core::DType type, const uint8_t* src, float* dst, size_t n);
 bool QuantizeRow(core::DType type, const float* src, uint8_t* dst, size_t n);
 
-// The scale of a block of activations whose largest magnitude is `largest`: largest / 127, rounded
-// to a half as in ggml's block_q8_0, whose results we follow. Beyond the halves' range it stays as
-// it is, so that huge activations do not become infinite.
-float ActivationScale(float largest);
+// `exact` rounded to a half, as ggml's block_q8_0 and block_q8_1 hold their numbers: we follow
+// their results. Beyond the halves' range it stays as it is, so that huge activations do not become
+// infinite.
+float NearestHalf(float exact);
 
-// Activations for the integer products: per 32 values, q = round(x * 127 / max|x|), ties to even,
-// and ActivationScale(max|x|).
-//   q      [n] int8 in [-127, 127]
-//   scales [n / 32]
-void QuantizeActivations(const float* x, size_t n, int8_t* q, float* scales);
+// Activations for the integer products: per 32 values, q = round(x * 127 / max|x|), ties to even.
+//   q             [n] int8 in [-127, 127]
+//   scales        [n / 32], NearestHalf(max|x| / 127)
+//   sums          [n / 32], of q
+//   weighted_sums [n / 32], NearestHalf(max|x| / 127 * sum)
+void QuantizeActivations(const float* x, size_t n, int8_t* q, float* scales, int32_t* sums,
+                         float* weighted_sums);
+
+// The same per 256 values: scale = -x / 127 of the x that is largest in magnitude, q = round(x /
+// scale), and sums of 16 q. Source: ggml's quantize_row_q8_K.
+//   scales [n / 256], sums16 [n / 16]
+void QuantizeActivations256(const float* x, size_t n, int8_t* q, float* scales, int16_t* sums16);
 
 void MatMul(const WeightView& w, const float* x, size_t m, float* y);
 void GemmForward(const WeightView& w, const float* x, size_t m, float* y);

@@ -2,12 +2,14 @@
 // can vectorise with the baseline instructions.
 
 #include "core/kernels/kernel_table.h"
+#include "core/kernels/reference/dequantize.h"
 #include "core/kernels/reference/reference.h"
 
 namespace selvedge::kernels {
 namespace {
 
 using core::DType;
+using reference::Run;
 
 constexpr size_t kTileRows = 4;
 constexpr size_t kTileCols = 8;
@@ -35,65 +37,64 @@ void TransposePanel(const float* src, size_t k, float* dst) {
   }
 }
 
-template <DType type>
-void Dequantize(const uint8_t* src, float* dst, size_t n) {
-  reference::DequantizeRow(type, src, dst, n);
-}
-
 // Piece by piece through a small buffer, so that a row of any length needs no allocation.
-template <DType type>
+template <DequantizeFn dequantize>
 void DotRowsF32(const uint8_t* w, size_t row_bytes, size_t rows, size_t k, const float* x,
                 float* y) {
-  const core::DTypeInfo& info = *core::FindDType(type);
   for (size_t r = 0; r < rows; ++r) {
     y[r] = 0;
     for (size_t p = 0; p < k; p += kPanelDepth) {
       float piece[kPanelDepth];
       const size_t n = k - p < kPanelDepth ? k - p : kPanelDepth;
-      reference::DequantizeRow(type, w + r * row_bytes + core::RowBytes(info, p), piece, n);
+      dequantize(w + r * row_bytes, p, piece, n);
       y[r] += reference::DotF32(piece, x + p, n);
     }
   }
 }
 
-void DotRowsQ8(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
+int32_t Dot16(const int8_t* a, const int8_t* b) {
+  int32_t sum = 0;
+  for (size_t j = 0; j < 16; ++j) sum += a[j] * b[j];
+  return sum;
+}
+
+// Blocks of 32: one scale, and a minimum that meets the sum of the activations.
+template <typename Block>
+void DotRows32(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
                const QuantizedActivations& x, float* y) {
   for (size_t r = 0; r < rows; ++r) {
     y[r] = 0;
     for (size_t b = 0; b < k / 32; ++b) {
-      const uint8_t* block = w + r * row_bytes + 34 * b;
-      int32_t sum = 0;
-      for (size_t j = 0; j < 32; ++j) sum += static_cast<int8_t>(block[2 + j]) * x.q[32 * b + j];
-      float d;
-      reference::DequantizeRow(DType::kF16, block, &d, 1);
-      y[r] += static_cast<float>(sum) * (d * x.scales[b]);
+      Run run;
+      Block::Read(w + r * row_bytes + b * Block::kBytes, 0, &run);
+      const int32_t sum = Dot16(run.q, x.q + 32 * b) + Dot16(run.q + 16, x.q + 32 * b + 16);
+      y[r] += static_cast<float>(sum) * (run.d * x.scales[b]) -
+              run.dmin * static_cast<float>(run.min[0]) * x.weighted_sums[b];
     }
   }
 }
 
-void DotRowsQ4(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
-               const QuantizedActivations& x, float* y) {
+// Blocks of 256: the products with their integer scales and minima are summed exactly.
+template <typename Block>
+void DotRows256(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
+                const QuantizedActivations& x, float* y) {
   for (size_t r = 0; r < rows; ++r) {
     y[r] = 0;
-    for (size_t b = 0; b < k / 32; ++b) {
-      const uint8_t* block = w + r * row_bytes + 18 * b;
-      const int8_t* q = x.q + 32 * b;
-      int32_t sum = 0;
-      for (size_t j = 0; j < 16; ++j) {
-        sum += ((block[2 + j] & 15) - 8) * q[j] + ((block[2 + j] >> 4) - 8) * q[16 + j];
+    for (size_t b = 0; b < k / 256; ++b) {
+      const int8_t* q = x.q + 256 * b;
+      const int16_t* sums = x.sums16 + 16 * b;
+      Run run;
+      int32_t products = 0, minima = 0;
+      for (size_t i = 0; i < 8; ++i) {
+        Block::Read(w + r * row_bytes + b * Block::kBytes, i, &run);
+        for (size_t h = 0; h < 2; ++h) {
+          products += run.scale[h] * Dot16(run.q + 16 * h, q + 32 * i + 16 * h);
+          minima += run.min[h] * sums[2 * i + h];
+        }
       }
-      float d;
-      reference::DequantizeRow(DType::kF16, block, &d, 1);
-      y[r] += static_cast<float>(sum) * (d * x.scales[b]);
+      y[r] += x.scales[b] * run.d * static_cast<float>(products) -
+              x.scales[b] * run.dmin * static_cast<float>(minima);
     }
-  }
-}
-
-void QuantizeActivations(const float* x, size_t n, int8_t* q, float* scales, int32_t* sums) {
-  reference::QuantizeActivations(x, n, q, scales);
-  for (size_t b = 0; b < n / 32; ++b) {
-    sums[b] = 0;
-    for (size_t j = 0; j < 32; ++j) sums[b] += q[32 * b + j];
   }
 }
 
@@ -105,21 +106,49 @@ void RopeHead(float* x, size_t rot, const float* cos, const float* sin, bool int
   reference::Rope(x, 1, rot, rot, cos, sin, interleaved);
 }
 
+template <DequantizeFn dequantize>
+constexpr TypeKernels FloatType(DType type) {
+  return {type, ActivationForm::kF32, dequantize, DotRowsF32<dequantize>, nullptr, nullptr, 0};
+}
+
+template <typename Block>
+constexpr TypeKernels BlockType(DType type) {
+  constexpr bool kSmall = Block::kValues == 32;
+  return {type,
+          kSmall ? ActivationForm::kBlocks32 : ActivationForm::kBlocks256,
+          reference::DequantizeBlocks<Block>,
+          nullptr,
+          kSmall ? DotRows32<Block> : DotRows256<Block>,
+          nullptr,
+          0};
+}
+
+constexpr TypeKernels kRows[] = {
+    FloatType<reference::DequantizeF32>(DType::kF32),
+    FloatType<reference::DequantizeF16>(DType::kF16),
+    FloatType<reference::DequantizeBf16>(DType::kBF16),
+    BlockType<reference::Q8_0Block>(DType::kQ8_0),
+    BlockType<reference::Q4_0Block>(DType::kQ4_0),
+    BlockType<reference::Q4_1Block>(DType::kQ4_1),
+    BlockType<reference::Q5_0Block>(DType::kQ5_0),
+    BlockType<reference::Q5_1Block>(DType::kQ5_1),
+    BlockType<reference::Iq4NlBlock>(DType::kIQ4_NL),
+    BlockType<reference::Q2_KBlock>(DType::kQ2_K),
+    BlockType<reference::Q3_KBlock>(DType::kQ3_K),
+    BlockType<reference::Q4_KBlock>(DType::kQ4_K),
+    BlockType<reference::Q5_KBlock>(DType::kQ5_K),
+    BlockType<reference::Q6_KBlock>(DType::kQ6_K),
+};
+constexpr TypeTable kTypes = WithRows({}, kRows);
+
 constexpr KernelTable kScalar = {
     .tile_rows = kTileRows,
     .tile_cols = kTileCols,
     .gemm_tile = GemmTile,
     .transpose_panel = TransposePanel,
-    .dequantize_f16 = Dequantize<DType::kF16>,
-    .dequantize_bf16 = Dequantize<DType::kBF16>,
-    .dequantize_q8_0 = Dequantize<DType::kQ8_0>,
-    .dequantize_q4_0 = Dequantize<DType::kQ4_0>,
-    .dot_rows_f32 = DotRowsF32<DType::kF32>,
-    .dot_rows_f16 = DotRowsF32<DType::kF16>,
-    .dot_rows_bf16 = DotRowsF32<DType::kBF16>,
-    .dot_rows_q8_0 = DotRowsQ8,
-    .dot_rows_q4_0 = DotRowsQ4,
-    .quantize_activations = QuantizeActivations,
+    .types = &kTypes,
+    .quantize_activations = reference::QuantizeActivations,
+    .quantize_activations256 = reference::QuantizeActivations256,
     .integer_panel = nullptr,
     .int16 = nullptr,
     .dot = reference::DotF32,

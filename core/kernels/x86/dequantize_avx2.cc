@@ -38,15 +38,16 @@ void Store16(float* dst, __m128i bytes, __m256 d) {
 
 }  // namespace
 
-void DequantizeF16_Avx2(const uint8_t* src, float* dst, size_t n) {
-  DequantizeU16<Halves>(src, dst, n);
+void DequantizeF16_Avx2(const uint8_t* row, size_t first, float* dst, size_t n) {
+  DequantizeU16<Halves>(row + 2 * first, dst, n);
 }
 
-void DequantizeBf16_Avx2(const uint8_t* src, float* dst, size_t n) {
-  DequantizeU16<Bfloats>(src, dst, n);
+void DequantizeBf16_Avx2(const uint8_t* row, size_t first, float* dst, size_t n) {
+  DequantizeU16<Bfloats>(row + 2 * first, dst, n);
 }
 
-void DequantizeQ8_Avx2(const uint8_t* src, float* dst, size_t n) {
+void DequantizeQ8_Avx2(const uint8_t* row, size_t first, float* dst, size_t n) {
+  const uint8_t* src = row + first / 32 * 34;
   for (size_t i = 0; i < n; i += 32, src += 34, dst += 32) {
     const __m256 d = Scale(src);
     const auto* q = reinterpret_cast<const __m128i*>(src + 2);
@@ -55,7 +56,8 @@ void DequantizeQ8_Avx2(const uint8_t* src, float* dst, size_t n) {
   }
 }
 
-void DequantizeQ4_Avx2(const uint8_t* src, float* dst, size_t n) {
+void DequantizeQ4_Avx2(const uint8_t* row, size_t first, float* dst, size_t n) {
+  const uint8_t* src = row + first / 32 * 18;
   const __m128i fifteen = _mm_set1_epi8(15);
   const __m128i eight = _mm_set1_epi8(8);
   for (size_t i = 0; i < n; i += 32, src += 18, dst += 32) {

@@ -19,7 +19,8 @@ __m512 Bfloats(__m256i h) {
 
 }  // namespace
 
-void DequantizeF16_Avx512(const uint8_t* src, float* dst, size_t n) {
+void DequantizeF16_Avx512(const uint8_t* row, size_t first, float* dst, size_t n) {
+  const uint8_t* src = row + 2 * first;
   size_t i = 0;
   for (; i + 16 <= n; i += 16) {
     _mm512_storeu_ps(dst + i,
@@ -31,7 +32,8 @@ void DequantizeF16_Avx512(const uint8_t* src, float* dst, size_t n) {
   }
 }
 
-void DequantizeBf16_Avx512(const uint8_t* src, float* dst, size_t n) {
+void DequantizeBf16_Avx512(const uint8_t* row, size_t first, float* dst, size_t n) {
+  const uint8_t* src = row + 2 * first;
   size_t i = 0;
   for (; i + 16 <= n; i += 16) {
     _mm512_storeu_ps(dst + i,
@@ -43,7 +45,8 @@ void DequantizeBf16_Avx512(const uint8_t* src, float* dst, size_t n) {
   }
 }
 
-void DequantizeQ8_Avx512(const uint8_t* src, float* dst, size_t n) {
+void DequantizeQ8_Avx512(const uint8_t* row, size_t first, float* dst, size_t n) {
+  const uint8_t* src = row + first / 32 * 34;
   for (size_t i = 0; i < n; i += 32, src += 34, dst += 32) {
     const __m512 d = Scale(src);
     const auto* q = reinterpret_cast<const __m128i*>(src + 2);
@@ -54,7 +57,8 @@ void DequantizeQ8_Avx512(const uint8_t* src, float* dst, size_t n) {
   }
 }
 
-void DequantizeQ4_Avx512(const uint8_t* src, float* dst, size_t n) {
+void DequantizeQ4_Avx512(const uint8_t* row, size_t first, float* dst, size_t n) {
+  const uint8_t* src = row + first / 32 * 18;
   const __m512i fifteen = _mm512_set1_epi32(15);
   const __m512i eight = _mm512_set1_epi32(8);
   for (size_t i = 0; i < n; i += 32, src += 18, dst += 32) {

@@ -37,11 +37,10 @@ __m256i Products(__m256i w, __m256i x) {
   return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
 }
 
-// reference::ActivationScale
-float ActivationScale(float largest) {
-  const float exact = largest / 127.0f;
+// reference::NearestHalf
+float NearestHalf(float exact) {
   const float half = _cvtsh_ss(_cvtss_sh(exact, _MM_FROUND_TO_NEAREST_INT));
-  return half <= 65504.0f ? half : exact;
+  return __builtin_fabsf(half) <= 65504.0f ? half : exact;
 }
 
 template <typename Type, size_t Rows>
@@ -85,7 +84,8 @@ void DotRowsQ4_Avx2(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
   DotRows<Q4>(w, row_bytes, rows, k, x, y);
 }
 
-void QuantizeActivations_Avx2(const float* x, size_t n, int8_t* q, float* scales, int32_t* sums) {
+void QuantizeActivations_Avx2(const float* x, size_t n, int8_t* q, float* scales, int32_t* sums,
+                              float* weighted_sums) {
   const __m256 magnitude = _mm256_castsi256_ps(_mm256_set1_epi32(0x7FFFFFFF));
   const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);  // undoes the packs' lanes
   for (size_t b = 0; b < n / 32; ++b, x += 32, q += 32) {
@@ -101,7 +101,8 @@ void QuantizeActivations_Avx2(const float* x, size_t n, int8_t* q, float* scales
     m = _mm_max_ps(m, _mm_movehl_ps(m, m));
     const float amax = _mm_cvtss_f32(_mm_max_ss(m, _mm_movehdup_ps(m)));
     const bool finite = _mm256_movemask_ps(_mm256_cmp_ps(nan_probe, nan_probe, _CMP_UNORD_Q)) == 0;
-    scales[b] = finite ? ActivationScale(amax) : __builtin_nanf("");
+    const float scale = finite ? amax / 127.0f : __builtin_nanf("");
+    scales[b] = NearestHalf(scale);
     const __m256 inverse = _mm256_set1_ps(finite && amax > 0 ? 127.0f / amax : 0.0f);
     __m256i r[4];
     for (int i = 0; i < 4; ++i) {
@@ -115,6 +116,7 @@ void QuantizeActivations_Avx2(const float* x, size_t n, int8_t* q, float* scales
     s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4E));
     s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0xB1));
     sums[b] = _mm_cvtsi128_si32(s);
+    weighted_sums[b] = NearestHalf(scale * static_cast<float>(sums[b]));
     const __m256i bytes =
         _mm256_packs_epi16(_mm256_packs_epi32(r[0], r[1]), _mm256_packs_epi32(r[2], r[3]));
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(q), _mm256_permutevar8x32_epi32(bytes, order));

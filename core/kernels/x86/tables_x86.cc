@@ -1,17 +1,18 @@
 // The tables of the x86 instruction sets. Compiled without special flags.
 
+#include "core/kernels/reference/dequantize.h"
+#include "core/kernels/reference/reference.h"
 #include "core/kernels/x86/x86_kernels.h"
 
 namespace selvedge::kernels {
 namespace {
 
+using core::DType;
 using namespace x86;  // NOLINT(google-build-using-namespace): 40 names of one folder
 
 constexpr IntegerPanel kVnniPanel = {
     .cols = 32,
     .max_tokens = 6,
-    .pack_q8_0 = PackPanelQ8_Avx512Vnni,
-    .pack_q4_0 = PackPanelQ4_Avx512Vnni,
     .multiply = MultiplyPanel_Avx512Vnni,
 };
 
@@ -24,21 +25,44 @@ constexpr Int16Products kVnniInt16 = {
     .multiply = MultiplyInt16_Avx512Vnni,
 };
 
+constexpr TypeKernels Floats(DType type, DequantizeFn dequantize, DotRowsF32Fn dots) {
+  return {type, ActivationForm::kF32, dequantize, dots, nullptr, nullptr, 0};
+}
+
+constexpr TypeKernels Blocks32(DType type, DequantizeFn dequantize, DotRowsI8Fn dots,
+                               PackPanelFn pack = nullptr, int32_t offset = 0) {
+  return {type, ActivationForm::kBlocks32, dequantize, nullptr, dots, pack, offset};
+}
+
+constexpr TypeKernels kAvx2Rows[] = {
+    Floats(DType::kF32, reference::DequantizeF32, DotRowsF32_Avx2),
+    Floats(DType::kF16, DequantizeF16_Avx2, DotRowsF16_Avx2),
+    Floats(DType::kBF16, DequantizeBf16_Avx2, DotRowsBf16_Avx2),
+    Blocks32(DType::kQ8_0, DequantizeQ8_Avx2, DotRowsQ8_Avx2),
+    Blocks32(DType::kQ4_0, DequantizeQ4_Avx2, DotRowsQ4_Avx2),
+};
+
+constexpr TypeKernels kAvx512Rows[] = {
+    Floats(DType::kF32, reference::DequantizeF32, DotRowsF32_Avx512),
+    Floats(DType::kF16, DequantizeF16_Avx512, DotRowsF16_Avx512),
+    Floats(DType::kBF16, DequantizeBf16_Avx512, DotRowsBf16_Avx512),
+    Blocks32(DType::kQ8_0, DequantizeQ8_Avx512, DotRowsQ8_Avx2),
+    Blocks32(DType::kQ4_0, DequantizeQ4_Avx512, DotRowsQ4_Avx2),
+};
+
+constexpr TypeKernels kVnniRows[] = {
+    Blocks32(DType::kQ8_0, DequantizeQ8_Avx512, DotRowsQ8_Avx512Vnni, PackPanelQ8_Avx512Vnni, 128),
+    Blocks32(DType::kQ4_0, DequantizeQ4_Avx512, DotRowsQ4_Avx512Vnni, PackPanelQ4_Avx512Vnni, 8),
+};
+
 constexpr KernelTable kAvx2 = {
     .tile_rows = 6,
     .tile_cols = 16,
     .gemm_tile = GemmTile_Avx2,
     .transpose_panel = TransposePanel_Avx2,
-    .dequantize_f16 = DequantizeF16_Avx2,
-    .dequantize_bf16 = DequantizeBf16_Avx2,
-    .dequantize_q8_0 = DequantizeQ8_Avx2,
-    .dequantize_q4_0 = DequantizeQ4_Avx2,
-    .dot_rows_f32 = DotRowsF32_Avx2,
-    .dot_rows_f16 = DotRowsF16_Avx2,
-    .dot_rows_bf16 = DotRowsBf16_Avx2,
-    .dot_rows_q8_0 = DotRowsQ8_Avx2,
-    .dot_rows_q4_0 = DotRowsQ4_Avx2,
+    .types = nullptr,  // set below
     .quantize_activations = QuantizeActivations_Avx2,
+    .quantize_activations256 = reference::QuantizeActivations256,
     .integer_panel = nullptr,
     .int16 = nullptr,
     .dot = Dot_Avx2,
@@ -54,16 +78,9 @@ constexpr KernelTable kAvx512 = {
     .tile_cols = 32,
     .gemm_tile = GemmTile_Avx512,
     .transpose_panel = TransposePanel_Avx512,
-    .dequantize_f16 = DequantizeF16_Avx512,
-    .dequantize_bf16 = DequantizeBf16_Avx512,
-    .dequantize_q8_0 = DequantizeQ8_Avx512,
-    .dequantize_q4_0 = DequantizeQ4_Avx512,
-    .dot_rows_f32 = DotRowsF32_Avx512,
-    .dot_rows_f16 = DotRowsF16_Avx512,
-    .dot_rows_bf16 = DotRowsBf16_Avx512,
-    .dot_rows_q8_0 = DotRowsQ8_Avx2,
-    .dot_rows_q4_0 = DotRowsQ4_Avx2,
+    .types = nullptr,  // set below
     .quantize_activations = QuantizeActivations_Avx2,
+    .quantize_activations256 = reference::QuantizeActivations256,
     .integer_panel = nullptr,
     .int16 = nullptr,
     .dot = Dot_Avx512,
@@ -74,19 +91,46 @@ constexpr KernelTable kAvx512 = {
     .rope_head = RopeHead_Avx512,
 };
 
-constexpr KernelTable WithVnni(KernelTable table) {
-  table.dot_rows_q8_0 = DotRowsQ8_Avx512Vnni;
-  table.dot_rows_q4_0 = DotRowsQ4_Avx512Vnni;
-  table.integer_panel = &kVnniPanel;
-  table.int16 = &kVnniInt16;
+// What a set has no own version of, it takes from the one before.
+const TypeTable& Avx2Types() {
+  static const TypeTable types = WithRows(*ScalarTable().types, kAvx2Rows);
+  return types;
+}
+const TypeTable& Avx512Types() {
+  static const TypeTable types = WithRows(Avx2Types(), kAvx512Rows);
+  return types;
+}
+const TypeTable& VnniTypes() {
+  static const TypeTable types = WithRows(Avx512Types(), kVnniRows);
+  return types;
+}
+
+KernelTable With(KernelTable table, const TypeTable& types) {
+  table.types = &types;
   return table;
 }
-constexpr KernelTable kAvx512Vnni = WithVnni(kAvx512);
+
+KernelTable WithVnni(KernelTable table) {
+  table.integer_panel = &kVnniPanel;
+  table.int16 = &kVnniInt16;
+  return With(table, VnniTypes());
+}
 
 }  // namespace
 
-const KernelTable& Avx2Table() { return kAvx2; }
-const KernelTable& Avx512Table() { return kAvx512; }
-const KernelTable& Avx512VnniTable() { return kAvx512Vnni; }
+const KernelTable& Avx2Table() {
+  static const KernelTable table = With(kAvx2, Avx2Types());
+  return table;
+}
+
+const KernelTable& Avx512Table() {
+  static const KernelTable table = With(kAvx512, Avx512Types());
+  return table;
+}
+
+const KernelTable& Avx512VnniTable() {
+  static const KernelTable table = WithVnni(kAvx512);
+  return table;
+}
 
 }  // namespace selvedge::kernels

@@ -12,10 +12,10 @@ namespace selvedge::kernels::x86 {
   void GemmTile_##isa(size_t rows, size_t k, const float* a, const float* b, float* c, size_t ldc, \
                       bool add);                                                                   \
   void TransposePanel_##isa(const float* src, size_t k, float* dst);                               \
-  void DequantizeF16_##isa(const uint8_t* src, float* dst, size_t n);                              \
-  void DequantizeBf16_##isa(const uint8_t* src, float* dst, size_t n);                             \
-  void DequantizeQ8_##isa(const uint8_t* src, float* dst, size_t n);                               \
-  void DequantizeQ4_##isa(const uint8_t* src, float* dst, size_t n);                               \
+  void DequantizeF16_##isa(const uint8_t* row, size_t first, float* dst, size_t n);                \
+  void DequantizeBf16_##isa(const uint8_t* row, size_t first, float* dst, size_t n);               \
+  void DequantizeQ8_##isa(const uint8_t* row, size_t first, float* dst, size_t n);                 \
+  void DequantizeQ4_##isa(const uint8_t* row, size_t first, float* dst, size_t n);                 \
   void DotRowsF32_##isa(const uint8_t* w, size_t row_bytes, size_t rows, size_t k, const float* x, \
                         float* y);                                                                 \
   void DotRowsF16_##isa(const uint8_t* w, size_t row_bytes, size_t rows, size_t k, const float* x, \
@@ -33,7 +33,8 @@ SELVEDGE_DECLARE_FLOAT_KERNELS(Avx2)
 SELVEDGE_DECLARE_FLOAT_KERNELS(Avx512)
 #undef SELVEDGE_DECLARE_FLOAT_KERNELS
 
-void QuantizeActivations_Avx2(const float* x, size_t n, int8_t* q, float* scales, int32_t* sums);
+void QuantizeActivations_Avx2(const float* x, size_t n, int8_t* q, float* scales, int32_t* sums,
+                              float* weighted_sums);
 void DotRowsQ8_Avx2(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
                     const QuantizedActivations& x, float* y);
 void DotRowsQ4_Avx2(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
