@@ -126,8 +126,9 @@ void QuantizeActivations256(const float* x, size_t n, int8_t* q, float* scales, 
         signed_largest = x[j];
       }
     }
-    const float inverse = finite && largest > 0 ? -127.0f / signed_largest : 0.0f;
-    scales[b] = !finite ? std::nanf("") : largest > 0 ? 1.0f / inverse : 0.0f;
+    // Below 1e-36 the inverse would not be finite.
+    const float inverse = finite && largest >= 1e-36f ? -127.0f / signed_largest : 0.0f;
+    scales[b] = !finite ? std::nanf("") : inverse != 0 ? 1.0f / inverse : 0.0f;
     for (size_t j = 0; j < kLargeBlock; ++j) {
       const float rounded = finite ? std::nearbyint(inverse * x[j]) : 0.0f;
       q[j] = static_cast<int8_t>(std::clamp(rounded, -127.0f, 127.0f));

@@ -7,22 +7,71 @@ namespace {
 
 constexpr size_t kRows = 4;
 
+// Each type: the 32 values of a block without its scale, signed, and where its minimum lies (0 if
+// it has none).
 struct Q8 {
-  static constexpr size_t kBytes = 34;
+  static constexpr size_t kBytes = 34, kMinAt = 0;
   static __m256i Load(const uint8_t* block) {
     return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(block + 2));
   }
 };
 
+// 16 bytes of nibbles: the low ones first.
+__m256i Nibbles(const uint8_t* p) {
+  const __m128i q = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  const __m256i both = _mm256_inserti128_si256(_mm256_castsi128_si256(q), _mm_srli_epi16(q, 4), 1);
+  return _mm256_and_si256(both, _mm256_set1_epi8(15));
+}
+
+// Bit i of the four bytes at p as bit 4 of byte i.
+__m256i FifthBits(const uint8_t* p) {
+  int bits;
+  __builtin_memcpy(&bits, p, sizeof bits);
+  const __m256i eighths =
+      _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
+  const __m256i bit = _mm256_set1_epi64x(static_cast<long long>(0x8040201008040201u));
+  const __m256i bytes = _mm256_shuffle_epi8(_mm256_set1_epi32(bits), eighths);
+  const __m256i set = _mm256_cmpeq_epi8(_mm256_and_si256(bytes, bit), bit);
+  return _mm256_and_si256(set, _mm256_set1_epi8(16));
+}
+
 struct Q4 {
-  static constexpr size_t kBytes = 18;
+  static constexpr size_t kBytes = 18, kMinAt = 0;
   static __m256i Load(const uint8_t* block) {
-    const __m128i q = _mm_loadu_si128(reinterpret_cast<const __m128i*>(block + 2));
-    const __m256i both =
-        _mm256_inserti128_si256(_mm256_castsi128_si256(q), _mm_srli_epi16(q, 4), 1);
-    return _mm256_sub_epi8(_mm256_and_si256(both, _mm256_set1_epi8(15)), _mm256_set1_epi8(8));
+    return _mm256_sub_epi8(Nibbles(block + 2), _mm256_set1_epi8(8));
   }
 };
+
+struct Q4_1 {
+  static constexpr size_t kBytes = 20, kMinAt = 2;
+  static __m256i Load(const uint8_t* block) { return Nibbles(block + 4); }
+};
+
+struct Q5_0 {
+  static constexpr size_t kBytes = 22, kMinAt = 0;
+  static __m256i Load(const uint8_t* block) {
+    const __m256i q = _mm256_or_si256(Nibbles(block + 6), FifthBits(block + 2));
+    return _mm256_sub_epi8(q, _mm256_set1_epi8(16));
+  }
+};
+
+struct Q5_1 {
+  static constexpr size_t kBytes = 24, kMinAt = 2;
+  static __m256i Load(const uint8_t* block) {
+    return _mm256_or_si256(Nibbles(block + 8), FifthBits(block + 4));
+  }
+};
+
+struct Iq4Nl {
+  static constexpr size_t kBytes = 18, kMinAt = 0;
+  static __m256i Load(const uint8_t* block) {
+    const __m128i levels =
+        _mm_setr_epi8(-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113);
+    return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(levels), Nibbles(block + 2));
+  }
+};
+
+__m128 Half(const uint8_t* p) { return _mm_cvtph_ps(_mm_cvtsi32_si128(p[0] | p[1] << 8)); }
 
 float Sum(__m256 v) {
   __m128 s = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
@@ -48,19 +97,23 @@ void Dots(const uint8_t* w, size_t row_bytes, size_t k, const QuantizedActivatio
   __m256 acc[Rows];
 #pragma GCC unroll 4
   for (size_t r = 0; r < Rows; ++r) acc[r] = _mm256_setzero_ps();
+  __m128 minima[Rows] = {};  // the first lane counts
   for (size_t b = 0; b < k / 32; ++b, w += Type::kBytes) {
     const __m256i q = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(x.q + 32 * b));
     const __m128 xd = _mm_set_ss(x.scales[b]);
 #pragma GCC unroll 4
     for (size_t r = 0; r < Rows; ++r) {
       const uint8_t* block = w + r * row_bytes;
-      const __m128 wd = _mm_cvtph_ps(_mm_cvtsi32_si128(block[0] | block[1] << 8));
-      const __m256 scale = _mm256_broadcastss_ps(_mm_mul_ss(wd, xd));
+      const __m256 scale = _mm256_broadcastss_ps(_mm_mul_ss(Half(block), xd));
       acc[r] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(Products(Type::Load(block), q)), scale, acc[r]);
+      if constexpr (Type::kMinAt != 0) {
+        minima[r] =
+            _mm_fmadd_ss(Half(block + Type::kMinAt), _mm_set_ss(x.weighted_sums[b]), minima[r]);
+      }
     }
   }
 #pragma GCC unroll 4
-  for (size_t r = 0; r < Rows; ++r) y[r] = Sum(acc[r]);
+  for (size_t r = 0; r < Rows; ++r) y[r] = Sum(acc[r]) + _mm_cvtss_f32(minima[r]);
 }
 
 template <typename Type>
@@ -82,6 +135,26 @@ void DotRowsQ8_Avx2(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
 void DotRowsQ4_Avx2(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
                     const QuantizedActivations& x, float* y) {
   DotRows<Q4>(w, row_bytes, rows, k, x, y);
+}
+
+void DotRowsQ4_1_Avx2(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
+                      const QuantizedActivations& x, float* y) {
+  DotRows<Q4_1>(w, row_bytes, rows, k, x, y);
+}
+
+void DotRowsQ5_0_Avx2(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
+                      const QuantizedActivations& x, float* y) {
+  DotRows<Q5_0>(w, row_bytes, rows, k, x, y);
+}
+
+void DotRowsQ5_1_Avx2(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
+                      const QuantizedActivations& x, float* y) {
+  DotRows<Q5_1>(w, row_bytes, rows, k, x, y);
+}
+
+void DotRowsIq4Nl_Avx2(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
+                       const QuantizedActivations& x, float* y) {
+  DotRows<Iq4Nl>(w, row_bytes, rows, k, x, y);
 }
 
 void QuantizeActivations_Avx2(const float* x, size_t n, int8_t* q, float* scales, int32_t* sums,

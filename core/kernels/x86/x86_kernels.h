@@ -35,14 +35,27 @@ SELVEDGE_DECLARE_FLOAT_KERNELS(Avx512)
 
 void QuantizeActivations_Avx2(const float* x, size_t n, int8_t* q, float* scales, int32_t* sums,
                               float* weighted_sums);
-void DotRowsQ8_Avx2(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
-                    const QuantizedActivations& x, float* y);
-void DotRowsQ4_Avx2(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
-                    const QuantizedActivations& x, float* y);
-void DotRowsQ8_Avx512Vnni(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
-                          const QuantizedActivations& x, float* y);
-void DotRowsQ4_Avx512Vnni(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
-                          const QuantizedActivations& x, float* y);
+void QuantizeActivations256_Avx2(const float* x, size_t n, int8_t* q, float* scales,
+                                 int16_t* sums16);
+
+#define SELVEDGE_DECLARE_DOT_ROWS(type)                                                      \
+  void DotRows##type##_Avx2(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,       \
+                            const QuantizedActivations& x, float* y);                        \
+  void DotRows##type##_Avx512Vnni(const uint8_t* w, size_t row_bytes, size_t rows, size_t k, \
+                                  const QuantizedActivations& x, float* y);
+
+SELVEDGE_DECLARE_DOT_ROWS(Q8)
+SELVEDGE_DECLARE_DOT_ROWS(Q4)
+SELVEDGE_DECLARE_DOT_ROWS(Q4_1)
+SELVEDGE_DECLARE_DOT_ROWS(Q5_0)
+SELVEDGE_DECLARE_DOT_ROWS(Q5_1)
+SELVEDGE_DECLARE_DOT_ROWS(Iq4Nl)
+SELVEDGE_DECLARE_DOT_ROWS(Q2_K)
+SELVEDGE_DECLARE_DOT_ROWS(Q3_K)
+SELVEDGE_DECLARE_DOT_ROWS(Q4_K)
+SELVEDGE_DECLARE_DOT_ROWS(Q5_K)
+SELVEDGE_DECLARE_DOT_ROWS(Q6_K)
+#undef SELVEDGE_DECLARE_DOT_ROWS
 
 // Integer panels of 32 rows, at most 6 tokens.
 void PackPanelQ8_Avx512Vnni(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
