@@ -14,6 +14,14 @@ using core::DType;
 using core::SeededRandom;
 using core::ThreadPool;
 
+// The same exact integer sums; only the order of f32 additions differs. With a minimum in blocks of
+// 32, few tokens meet it with the sum of the activations rounded to a half (2^-12 of about 12).
+float Tolerance(DType type, size_t k) {
+  const core::DTypeInfo& info = *core::FindDType(type);
+  const bool rounded_sums = info.block_values == 32 && info.halves == 2;
+  return std::sqrt(static_cast<float>(k)) * (rounded_sums ? 3e-3f : 4e-5f);
+}
+
 TEST(MatMul, AgreesWithTheScalarTwinOnEveryIsaAndType) {
   SeededRandom random(20);
   ThreadPool pool(2);
@@ -31,8 +39,7 @@ TEST(MatMul, AgreesWithTheScalarTwinOnEveryIsaAndType) {
           std::vector<float> y(m * n, NAN);
           MatMul(TableFor(isa), pool, w.view, x.data(), m, y.data());
           for (size_t i = 0; i < y.size(); ++i) {
-            // The same exact integer sums; only the order of f32 additions differs.
-            ASSERT_NEAR(y[i], expected[i], 1e-5f * std::sqrt(k) * 4)
+            ASSERT_NEAR(y[i], expected[i], Tolerance(type, k))
                 << Name(isa, type) << " m " << m << " n " << n << " k " << k << " at " << i;
           }
         }

@@ -34,11 +34,8 @@ constexpr TypeKernels Blocks32(DType type, DequantizeFn dequantize, DotRowsI8Fn 
   return {type, ActivationForm::kBlocks32, dequantize, nullptr, dots, pack, offset};
 }
 
-template <typename Block>
-constexpr TypeKernels ScalarValues(DType type, DotRowsI8Fn dots) {
-  const ActivationForm form =
-      Block::kValues == 32 ? ActivationForm::kBlocks32 : ActivationForm::kBlocks256;
-  return {type, form, reference::DequantizeBlocks<Block>, nullptr, dots, nullptr, 0};
+constexpr TypeKernels Blocks256(DType type, DequantizeFn dequantize, DotRowsI8Fn dots) {
+  return {type, ActivationForm::kBlocks256, dequantize, nullptr, dots, nullptr, 0};
 }
 
 constexpr TypeKernels kAvx2Rows[] = {
@@ -47,15 +44,15 @@ constexpr TypeKernels kAvx2Rows[] = {
     Floats(DType::kBF16, DequantizeBf16_Avx2, DotRowsBf16_Avx2),
     Blocks32(DType::kQ8_0, DequantizeQ8_Avx2, DotRowsQ8_Avx2),
     Blocks32(DType::kQ4_0, DequantizeQ4_Avx2, DotRowsQ4_Avx2),
-    ScalarValues<reference::Q4_1Block>(DType::kQ4_1, DotRowsQ4_1_Avx2),
-    ScalarValues<reference::Q5_0Block>(DType::kQ5_0, DotRowsQ5_0_Avx2),
-    ScalarValues<reference::Q5_1Block>(DType::kQ5_1, DotRowsQ5_1_Avx2),
-    ScalarValues<reference::Iq4NlBlock>(DType::kIQ4_NL, DotRowsIq4Nl_Avx2),
-    ScalarValues<reference::Q2_KBlock>(DType::kQ2_K, DotRowsQ2_K_Avx2),
-    ScalarValues<reference::Q3_KBlock>(DType::kQ3_K, DotRowsQ3_K_Avx2),
-    ScalarValues<reference::Q4_KBlock>(DType::kQ4_K, DotRowsQ4_K_Avx2),
-    ScalarValues<reference::Q5_KBlock>(DType::kQ5_K, DotRowsQ5_K_Avx2),
-    ScalarValues<reference::Q6_KBlock>(DType::kQ6_K, DotRowsQ6_K_Avx2),
+    Blocks32(DType::kQ4_1, DequantizeQ4_1_Avx2, DotRowsQ4_1_Avx2),
+    Blocks32(DType::kQ5_0, DequantizeQ5_0_Avx2, DotRowsQ5_0_Avx2),
+    Blocks32(DType::kQ5_1, DequantizeQ5_1_Avx2, DotRowsQ5_1_Avx2),
+    Blocks32(DType::kIQ4_NL, DequantizeIq4Nl_Avx2, DotRowsIq4Nl_Avx2),
+    Blocks256(DType::kQ2_K, DequantizeQ2_K_Avx2, DotRowsQ2_K_Avx2),
+    Blocks256(DType::kQ3_K, DequantizeQ3_K_Avx2, DotRowsQ3_K_Avx2),
+    Blocks256(DType::kQ4_K, DequantizeQ4_K_Avx2, DotRowsQ4_K_Avx2),
+    Blocks256(DType::kQ5_K, DequantizeQ5_K_Avx2, DotRowsQ5_K_Avx2),
+    Blocks256(DType::kQ6_K, DequantizeQ6_K_Avx2, DotRowsQ6_K_Avx2),
 };
 
 constexpr TypeKernels kAvx512Rows[] = {
@@ -69,15 +66,15 @@ constexpr TypeKernels kAvx512Rows[] = {
 constexpr TypeKernels kVnniRows[] = {
     Blocks32(DType::kQ8_0, DequantizeQ8_Avx512, DotRowsQ8_Avx512Vnni, PackPanelQ8_Avx512Vnni, 128),
     Blocks32(DType::kQ4_0, DequantizeQ4_Avx512, DotRowsQ4_Avx512Vnni, PackPanelQ4_Avx512Vnni, 8),
-    ScalarValues<reference::Q4_1Block>(DType::kQ4_1, DotRowsQ4_1_Avx512Vnni),
-    ScalarValues<reference::Q5_0Block>(DType::kQ5_0, DotRowsQ5_0_Avx512Vnni),
-    ScalarValues<reference::Q5_1Block>(DType::kQ5_1, DotRowsQ5_1_Avx512Vnni),
-    ScalarValues<reference::Iq4NlBlock>(DType::kIQ4_NL, DotRowsIq4Nl_Avx512Vnni),
-    ScalarValues<reference::Q2_KBlock>(DType::kQ2_K, DotRowsQ2_K_Avx512Vnni),
-    ScalarValues<reference::Q3_KBlock>(DType::kQ3_K, DotRowsQ3_K_Avx512Vnni),
-    ScalarValues<reference::Q4_KBlock>(DType::kQ4_K, DotRowsQ4_K_Avx512Vnni),
-    ScalarValues<reference::Q5_KBlock>(DType::kQ5_K, DotRowsQ5_K_Avx512Vnni),
-    ScalarValues<reference::Q6_KBlock>(DType::kQ6_K, DotRowsQ6_K_Avx512Vnni),
+    Blocks32(DType::kQ4_1, DequantizeQ4_1_Avx2, DotRowsQ4_1_Avx512Vnni),
+    Blocks32(DType::kQ5_0, DequantizeQ5_0_Avx2, DotRowsQ5_0_Avx512Vnni),
+    Blocks32(DType::kQ5_1, DequantizeQ5_1_Avx2, DotRowsQ5_1_Avx512Vnni),
+    Blocks32(DType::kIQ4_NL, DequantizeIq4Nl_Avx2, DotRowsIq4Nl_Avx512Vnni),
+    Blocks256(DType::kQ2_K, DequantizeQ2_K_Avx2, DotRowsQ2_K_Avx512Vnni),
+    Blocks256(DType::kQ3_K, DequantizeQ3_K_Avx2, DotRowsQ3_K_Avx512Vnni),
+    Blocks256(DType::kQ4_K, DequantizeQ4_K_Avx2, DotRowsQ4_K_Avx512Vnni),
+    Blocks256(DType::kQ5_K, DequantizeQ5_K_Avx2, DotRowsQ5_K_Avx512Vnni),
+    Blocks256(DType::kQ6_K, DequantizeQ6_K_Avx2, DotRowsQ6_K_Avx512Vnni),
 };
 
 constexpr KernelTable kAvx2 = {
