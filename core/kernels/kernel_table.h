@@ -95,6 +95,14 @@ struct TypeTable {
   TypeKernels rows[kIds];             // by number; all null where there is no such type
 };
 
+// A matrix of halves.
+struct HalfRows {
+  const uint8_t* data;
+  size_t row_bytes;
+  size_t rows;
+  size_t cols;
+};
+
 struct KernelTable {
   // Training and prefill: c[rows, tile_cols] (+)= a[rows, k] * b[k, tile_cols]; rows <= tile_rows,
   // k <= kPanelDepth, a has kPanelStride floats per row, b is aligned to 64 bytes.
@@ -115,10 +123,16 @@ struct KernelTable {
   const IntegerPanel* integer_panel;  // null: floating point is as fast
   const Int16Products* int16;         // null: floating point is as fast
 
+  // Keys and values of attention, see kernels.h.
+  void (*round_to_half)(const float* x, uint16_t* out, size_t n);
+  void (*dot_rows_half)(const HalfRows& rows, const float* x, float* y);
+  void (*add_rows_half)(const HalfRows& rows, const float* shrink, const float* weight, float* sum);
+
   float (*dot)(const float* a, const float* b, size_t n);
   void (*axpy)(float alpha, const float* x, float* y, size_t n);
   void (*rms_norm_row)(const float* x, const float* weight, float eps, size_t n, float* out);
   void (*silu_mul)(const float* gate, const float* up, size_t n, float* out);
+  double (*exp_minus)(float* x, size_t n, float max);
   void (*softmax)(float* x, size_t n);
   // One head; cos and sin hold rot / 2 values.
   void (*rope_head)(float* x, size_t rot, const float* cos, const float* sin, bool interleaved);

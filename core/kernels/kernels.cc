@@ -68,6 +68,16 @@ void GemmInputGrad(core::ThreadPool& pool, GemmPrecision precision, const Weight
   GemmInputGrad(Active(), pool, w, dy, m, dx, accumulate);
 }
 
+void RoundToHalf(const float* x, uint16_t* out, size_t n) { Active().round_to_half(x, out, n); }
+
+void DotRowsHalf(const WeightView& rows, const float* x, float* y) {
+  Active().dot_rows_half({rows.data, rows.row_bytes, rows.rows, rows.cols}, x, y);
+}
+
+void AddRowsHalf(const WeightView& rows, const float* shrink, const float* weight, float* sum) {
+  Active().add_rows_half({rows.data, rows.row_bytes, rows.rows, rows.cols}, shrink, weight, sum);
+}
+
 float DotF32(const float* a, const float* b, size_t n) { return Active().dot(a, b, n); }
 
 void AxpyF32(float alpha, const float* x, float* y, size_t n) { Active().axpy(alpha, x, y, n); }
@@ -81,6 +91,8 @@ void RmsNorm(const float* x, const float* weight, float eps, size_t rows, size_t
 void SiluMul(const float* gate, const float* up, size_t n, float* out) {
   Active().silu_mul(gate, up, n, out);
 }
+
+double ExpMinus(float* x, size_t n, float max) { return Active().exp_minus(x, n, max); }
 
 void Softmax(float* x, size_t n) { Active().softmax(x, n); }
 

@@ -58,6 +58,15 @@ void GemmInputGrad(core::ThreadPool& pool, GemmPrecision precision, const Weight
 // Same as GemmForward and GemmInputGrad for a plain f32 matrix, and C[M,N] (+)= A^T B forms, are
 // Eigen's work: not here.
 
+// A cache of keys and values: `rows` is a matrix [N, K] of type F16.
+// Nearest halves, ties to even.
+void RoundToHalf(const float* x, uint16_t* out, size_t n);
+// y[i] = <row i, x>, summed in double precision: nearly the nearest float to the exact product.
+void DotRowsHalf(const WeightView& rows, const float* x, float* y);
+// sum[K] of halves held as f32: for each row i, sum = half(sum * shrink[i]), then
+// sum = half(sum + weight[i] * row i).
+void AddRowsHalf(const WeightView& rows, const float* shrink, const float* weight, float* sum);
+
 float DotF32(const float* a, const float* b, size_t n);
 void AxpyF32(float alpha, const float* x, float* y, size_t n);  // y += alpha x
 
@@ -65,6 +74,8 @@ void AxpyF32(float alpha, const float* x, float* y, size_t n);  // y += alpha x
 void RmsNorm(const float* x, const float* weight, float eps, size_t rows, size_t n, float* out);
 // out = silu(gate) * up, n values
 void SiluMul(const float* gate, const float* up, size_t n, float* out);
+// x = exp(x - max), n values; returns their sum.
+double ExpMinus(float* x, size_t n, float max);
 // In-place softmax of n values.
 void Softmax(float* x, size_t n);
 

@@ -1,4 +1,4 @@
-// y = x * W^T for serving. One to three tokens: every weight row is read once, straight from the
+// y = x * W^T for serving. Few tokens: every weight row is read once, straight from the
 // file's bytes (bound by memory). More tokens: panels of the weight are unpacked once and used for
 // all of them (bound by arithmetic).
 
@@ -12,14 +12,18 @@ namespace selvedge::kernels {
 namespace {
 
 constexpr size_t kFewTokens = 3;
-constexpr size_t kPanelK = 1024;  // a slice of an integer panel: 32 KiB
+// So many tokens keep the order of summation of dot products where panels have another: short
+// prompts then give the bits that llama.cpp gives, longer ones are faster.
+constexpr size_t kInOrderTokens = 63;
+constexpr size_t kRowsAtOnce = 16;  // what the dot products take at a time, or a multiple
+constexpr size_t kPanelK = 1024;    // a slice of an integer panel: 32 KiB
 constexpr size_t kMaxPanelCols = 32;
 constexpr size_t kInlineWork = 1 << 15;  // products below this are not worth waking a thread
 
 // Rows per range so that a range is at least kInlineWork products.
 size_t RowGrain(size_t products_per_row) {
   const size_t rows = kInlineWork / std::max<size_t>(1, products_per_row) + 1;
-  return (rows + 3) / 4 * 4;
+  return (rows + kRowsAtOnce - 1) / kRowsAtOnce * kRowsAtOnce;
 }
 
 QuantizedActivations Quantize32(const KernelTable& table, core::ThreadPool& pool, const float* x,
@@ -69,12 +73,20 @@ QuantizedActivations Slice(ActivationForm form, const QuantizedActivations& x, s
           x.stride, x.weighted_sums + at / 32, nullptr};
 }
 
+// Panels sum whole blocks one after the other, which is the order of Q4_0's dot products too.
+size_t FewTokens(const KernelTable& table, core::DType type) {
+  const bool panel_in_order = type == core::DType::kQ4_0 && table.integer_panel != nullptr;
+  const bool in_order = type == core::DType::kQ4_0 || type == core::DType::kQ8_0;
+  return in_order && !panel_in_order ? kInOrderTokens : kFewTokens;
+}
+
 void FewTokensFloat(const KernelTable& table, core::ThreadPool& pool, const WeightView& w,
                     const float* x, size_t m, float* y) {
   const DotRowsF32Fn dots = KernelsOf(table, w.type).dot_rows_f32;
   pool.ParallelFor(w.rows, RowGrain(w.cols * m), [&](size_t begin, size_t end, int) {
-    for (size_t r = begin; r < end; r += 4) {  // all tokens while the rows are in the cache
-      const size_t rows = std::min<size_t>(4, end - r);
+    for (size_t r = begin; r < end;
+         r += kRowsAtOnce) {  // all tokens while the rows are in the cache
+      const size_t rows = std::min(kRowsAtOnce, end - r);
       for (size_t t = 0; t < m; ++t) {
         dots(w.row(r), w.row_bytes, rows, w.cols, x + t * w.cols, y + t * w.rows + r);
       }
@@ -86,8 +98,8 @@ void FewTokensQuantized(const KernelTable& table, core::ThreadPool& pool, const 
                         const QuantizedActivations& x, size_t m, float* y) {
   const TypeKernels& kernels = KernelsOf(table, w.type);
   pool.ParallelFor(w.rows, RowGrain(w.cols * m), [&](size_t begin, size_t end, int) {
-    for (size_t r = begin; r < end; r += 4) {
-      const size_t rows = std::min<size_t>(4, end - r);
+    for (size_t r = begin; r < end; r += kRowsAtOnce) {
+      const size_t rows = std::min(kRowsAtOnce, end - r);
       for (size_t t = 0; t < m; ++t) {
         kernels.dot_rows_i8(w.row(r), w.row_bytes, rows, w.cols, Slice(kernels.activations, x, t),
                             y + t * w.rows + r);
@@ -183,7 +195,7 @@ void MatMul(const KernelTable& table, core::ThreadPool& pool, const WeightView& 
   const QuantizedActivations q = kernels.activations == ActivationForm::kBlocks32
                                      ? Quantize32(table, pool, x, m, w.cols)
                                      : Quantize256(table, pool, x, m, w.cols);
-  if (m <= kFewTokens) return FewTokensQuantized(table, pool, w, q, m, y);
+  if (m <= FewTokens(table, w.type)) return FewTokensQuantized(table, pool, w, q, m, y);
   if (table.integer_panel == nullptr || kernels.pack_panel == nullptr) {
     return ManyTokensRounded(table, pool, w, q, m, y);
   }

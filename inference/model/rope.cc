@@ -34,26 +34,32 @@ class YarnRamp {
 
 RopeTable::RopeTable(uint32_t dim, double base, const RopeScaling& scaling,
                      std::span<const float> divisors)
-    : frequency_(dim / 2), magnitude_(scaling.magnitude) {
+    : pairs_(dim / 2),
+      ratio_(std::pow(static_cast<float>(base), -2.0f / static_cast<float>(dim))),
+      magnitude_(scaling.magnitude) {
   const bool yarn = scaling.kind == RopeScaling::Kind::kYarn;
   const double stretch = scaling.kind == RopeScaling::Kind::kNone ? 1 : scaling.factor;
+  unstretch_ = static_cast<float>(1 / stretch);
   const YarnRamp ramp(dim, base, scaling);
-  for (size_t i = 0; i < frequency_.size(); ++i) {
-    const double exponent = -2.0 * static_cast<double>(i) / dim;
-    const double plain = std::pow(base, exponent) / (divisors.empty() ? 1.0 : divisors[i]);
-    const double kept = yarn ? ramp.At(i) * scaling.extrapolation : 0;
-    frequency_[i] = plain * kept + plain / stretch * (1 - kept);
+  for (size_t i = 0; i < pairs_.size(); ++i) {
+    pairs_[i].divisor = divisors.empty() ? 1.0f : divisors[i];
+    pairs_[i].kept = yarn ? static_cast<float>(ramp.At(i)) * scaling.extrapolation : 0;
   }
   // Longer contexts need a lower temperature of the softmax: YaRN, eq. 22.
-  if (yarn && scaling.extrapolation != 0) magnitude_ *= 1 + 0.1 * std::log(stretch);
+  if (yarn && scaling.extrapolation != 0) {
+    magnitude_ *= static_cast<float>(1 + 0.1 * std::log(stretch));
+  }
 }
 
 void RopeTable::Fill(int64_t first, size_t count, float* cos, float* sin) const {
   for (size_t t = 0; t < count; ++t) {
-    const double position = static_cast<double>(first) + static_cast<double>(t);
-    for (const double frequency : frequency_) {
-      *cos++ = static_cast<float>(magnitude_ * std::cos(position * frequency));
-      *sin++ = static_cast<float>(magnitude_ * std::sin(position * frequency));
+    float angle = static_cast<float>(first + static_cast<int64_t>(t));
+    for (const Pair& pair : pairs_) {
+      const float plain = angle / pair.divisor, stretched = plain * unstretch_;
+      const float mixed = stretched * (1 - pair.kept) + plain * pair.kept;
+      *cos++ = std::cos(mixed) * magnitude_;
+      *sin++ = std::sin(mixed) * magnitude_;
+      angle *= ratio_;
     }
   }
 }

@@ -30,14 +30,22 @@ class RopeTable {
   // over pair numbers and the rounding of its ends that ggml and transformers share.
   RopeTable(uint32_t dim, double base, const RopeScaling& scaling, std::span<const float> divisors);
 
-  size_t pairs() const { return frequency_.size(); }
+  size_t pairs() const { return pairs_.size(); }
 
-  // Of positions [first, first + count): [count, pairs()] each.
+  // Of positions [first, first + count): [count, pairs()] each. Angles are f32 and multiplied up
+  // from pair to pair, as in ggml (ggml_rope_cache_init): at position 8,000 they are off by up to
+  // 1e-3 radians, and the same file gives the same text there and here.
   void Fill(int64_t first, size_t count, float* cos, float* sin) const;
 
  private:
-  std::vector<double> frequency_;  // radians per position
-  double magnitude_ = 1;
+  // Of a pair: the angle is divided by `divisor` and by the stretch, but for a share `kept`.
+  struct Pair {
+    float divisor, kept;
+  };
+  std::vector<Pair> pairs_;
+  float ratio_ = 1;  // of one pair's angle to the angle before
+  float unstretch_ = 1;
+  float magnitude_ = 1;
 };
 
 }  // namespace selvedge::inference

@@ -142,7 +142,7 @@ void Decoder::Layer(size_t index, size_t first, size_t skip, KvCache* cache) {
   }
   RotateAndStore(index, first, skip, cache);
   if (rows == 0) return;
-  Attend(pool_, config_, *cache, index, first + skip, rows, q.y, a_.data());
+  Attend(pool_, {config_, *cache, index, first + skip, rows, q.y, a_.data()}, m_);
   Project(pool_, adapters_, a_.data(), rows, std::array{Projection{&layer.attn_output, y_.data()}});
   AddResidual(layer.attn_post_norm, rows, x_.data() + skip * config_.n_embd);
   FeedForward(layer, skip);

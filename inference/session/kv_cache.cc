@@ -1,26 +1,28 @@
 #include "inference/session/kv_cache.h"
 
-#include <algorithm>
+#include <cstring>
 #include <new>
 
 namespace selvedge::inference {
 
-KvCache::KvCache(const ModelConfig& config)
-    : n_layers_(config.n_layers),
+KvCache::KvCache(const ModelConfig& config, core::DType type)
+    : type_(type),
+      value_bytes_(core::RowBytes(*core::FindDType(type), 1)),
+      n_layers_(config.n_layers),
       n_kv_heads_(config.n_kv_heads),
       head_dim_(config.head_dim),
       half_(n_kv_heads_ * kBlockTokens * head_dim_) {}
 
-uint64_t KvCache::BytesFor(const ModelConfig& config, uint64_t positions) {
+uint64_t KvCache::BytesFor(const ModelConfig& config, core::DType type, uint64_t positions) {
   const uint64_t blocks = (positions + kBlockTokens - 1) / kBlockTokens;
-  return blocks * kBlockTokens * config.n_layers * 2 * config.n_kv_heads * config.head_dim *
-         sizeof(float);
+  return blocks * kBlockTokens * config.n_layers * 2 * config.n_kv_heads *
+         core::RowBytes(*core::FindDType(type), config.head_dim);
 }
 
 Status KvCache::Reserve(size_t n) {
   while (blocks_.size() * kBlockTokens < n) {
-    const size_t floats = n_layers_ * 2 * half_;
-    std::unique_ptr<float[]> block(new (std::nothrow) float[floats]);
+    const size_t bytes = n_layers_ * 2 * half_ * value_bytes_;
+    std::unique_ptr<uint8_t[]> block(new (std::nothrow) uint8_t[bytes]);
     if (block == nullptr) {
       return LimitError("session: no memory for position " +
                         std::to_string(blocks_.size() * kBlockTokens) + " of the context");
@@ -30,14 +32,20 @@ Status KvCache::Reserve(size_t n) {
   return OkStatus();
 }
 
+void KvCache::StoreRow(const float* x, uint8_t* to) const {
+  if (type_ == core::DType::kF16) {
+    kernels::RoundToHalf(x, reinterpret_cast<uint16_t*>(to), head_dim_);
+  } else {
+    std::memcpy(to, x, head_dim_ * sizeof(float));
+  }
+}
+
 void KvCache::Store(size_t layer, size_t position, const float* k, const float* v) {
-  float* block = blocks_[position / kBlockTokens].get();
-  const size_t column = position % kBlockTokens;
+  uint8_t* block = blocks_[position / kBlockTokens].get();
   for (size_t head = 0; head < n_kv_heads_; ++head) {
-    float* keys = block + Offset(layer, head);
-    std::copy_n(k + head * head_dim_, head_dim_, keys + column * head_dim_);
-    float* values = keys + half_ + column;
-    for (size_t i = 0; i < head_dim_; ++i) values[i * kBlockTokens] = v[head * head_dim_ + i];
+    const size_t at = Offset(layer, head) + position % kBlockTokens * head_dim_;
+    StoreRow(k + head * head_dim_, block + at * value_bytes_);
+    StoreRow(v + head * head_dim_, block + (at + half_) * value_bytes_);
   }
 }
 

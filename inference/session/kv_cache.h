@@ -1,6 +1,7 @@
 #pragma once
 // Keys and values of the positions seen so far, in blocks that are allocated as the sequence grows.
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -11,39 +12,59 @@
 
 namespace selvedge::inference {
 
+// Some positions of one head, all in one block.
+struct KvRange {
+  size_t layer, kv_head;
+  size_t first, count;
+};
+
 // Not thread-safe; concurrent reads are.
 class KvCache {
  public:
   static constexpr size_t kBlockTokens = 64;
 
-  explicit KvCache(const ModelConfig& config);
+  // `type`: F16, or F32 where rounding must not be seen.
+  KvCache(const ModelConfig& config, core::DType type);
 
   // Bytes that `positions` positions take.
-  static uint64_t BytesFor(const ModelConfig& config, uint64_t positions);
+  static uint64_t BytesFor(const ModelConfig& config, core::DType type, uint64_t positions);
+
+  core::DType type() const { return type_; }
 
   // Makes room for positions [0, n). kLimit if memory is out.
   Status Reserve(size_t n);
 
-  // The keys of one head at positions from block * kBlockTokens on: [kBlockTokens, head_dim] f32.
-  const float* Keys(size_t layer, size_t kv_head, size_t block) const {
-    return blocks_[block].get() + Offset(layer, kv_head);
-  }
-  // The values, transposed, so that their weighted sum is a product of rows too:
-  // [head_dim, kBlockTokens] f32.
-  const float* Values(size_t layer, size_t kv_head, size_t block) const {
-    return Keys(layer, kv_head, block) + half_;
+  // How many of the positions [first, end) lie in the block of the first.
+  static size_t InBlock(size_t first, size_t end) {
+    return std::min(end - first, kBlockTokens - first % kBlockTokens);
   }
 
-  // Stores k and v [n_kv_heads, head_dim] of one position that was reserved.
+  // The keys of the range, as a matrix [count, head_dim].
+  kernels::WeightView Keys(const KvRange& range) const { return View(range, 0); }
+  // The values likewise.
+  kernels::WeightView Values(const KvRange& range) const { return View(range, half_); }
+
+  // Stores k and v [n_kv_heads, head_dim] of one position that was reserved, each value rounded to
+  // the nearest of the cache's type.
   void Store(size_t layer, size_t position, const float* k, const float* v);
 
  private:
   size_t Offset(size_t layer, size_t kv_head) const {
     return (layer * n_kv_heads_ * 2 + kv_head) * kBlockTokens * head_dim_;
   }
+  kernels::WeightView View(const KvRange& range, size_t part) const {
+    const size_t offset =
+        Offset(range.layer, range.kv_head) + part + range.first % kBlockTokens * head_dim_;
+    return {blocks_[range.first / kBlockTokens].get() + offset * value_bytes_, type_, range.count,
+            head_dim_, head_dim_ * value_bytes_};
+  }
+  void StoreRow(const float* x, uint8_t* to) const;
+
+  core::DType type_;
+  size_t value_bytes_;
   size_t n_layers_, n_kv_heads_, head_dim_;
-  size_t half_;  // floats from a layer's keys to its values in a block
-  std::vector<std::unique_ptr<float[]>> blocks_;
+  size_t half_;  // values from a layer's keys to its values in a block
+  std::vector<std::unique_ptr<uint8_t[]>> blocks_;
 };
 
 }  // namespace selvedge::inference

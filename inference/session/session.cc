@@ -33,13 +33,13 @@ bool AllFinite(const float* values, size_t n) {
 
 struct Session::Impl {
   Impl(std::shared_ptr<const Model> m, std::shared_ptr<const AdapterSet> a, core::ThreadPool& pool,
-       int64_t context)
+       int64_t context, core::DType kv_type)
       : model(std::move(m)),
         adapters(std::move(a)),
         inline_pool(1),
         decoder(*model, *adapters, pool, context),
         inline_decoder(*model, *adapters, inline_pool, context),
-        cache(model->config()),
+        cache(model->config(), kv_type),
         n_ctx(context) {}
 
   // Runs one chunk; writes its last logit_rows rows of logits.
@@ -59,8 +59,10 @@ struct Session::Impl {
     const size_t n_vocab = model->config().n_vocab;
     if (logits != nullptr) logits->resize((all ? tokens.size() : 1) * n_vocab);
     float* out = logits == nullptr ? nullptr : logits->data();
-    while (!tokens.empty()) {
-      const size_t size = std::min(tokens.size(), Decoder::kMaxChunk);
+    // Even chunks: a short last one would be worked less efficiently (and rounded as single rows).
+    size_t chunks = (tokens.size() - 1) / Decoder::kMaxChunk + 1;
+    for (; !tokens.empty(); --chunks) {
+      const size_t size = (tokens.size() - 1) / chunks + 1;
       const bool last = size == tokens.size();
       const size_t rows = logits == nullptr ? 0 : all ? size : last ? 1 : 0;
       SELVEDGE_RETURN_IF_ERROR(RunChunk(tokens.first(size), rows, out));
@@ -84,8 +86,12 @@ Session::~Session() = default;
 
 Result<std::unique_ptr<Session>> Session::Create(std::shared_ptr<const Model> model,
                                                  std::shared_ptr<const AdapterSet> adapters,
-                                                 core::ThreadPool& pool, int64_t n_ctx) {
+                                                 core::ThreadPool& pool, int64_t n_ctx,
+                                                 core::DType kv_type) {
   const ModelConfig& config = model->config();
+  if (kv_type != core::DType::kF16 && kv_type != core::DType::kF32) {
+    return UsageError("session: keys and values of another type, F16 or F32 allowed");
+  }
   if (!adapters->FitsModel(*model)) {
     return IncompatibleError("session: the adapters were built for another model object");
   }
@@ -95,7 +101,7 @@ Result<std::unique_ptr<Session>> Session::Create(std::shared_ptr<const Model> mo
                       std::to_string(config.n_ctx) + " as the model was trained for");
   }
   if (n_ctx > 0) {
-    const uint64_t needed = KvCache::BytesFor(config, static_cast<uint64_t>(n_ctx));
+    const uint64_t needed = KvCache::BytesFor(config, kv_type, static_cast<uint64_t>(n_ctx));
     const uint64_t available = core::AvailableBytes();
     if (available > 0 && needed > available) {
       return LimitError("session: n_ctx " + std::to_string(n_ctx) + " takes " +
@@ -105,7 +111,8 @@ Result<std::unique_ptr<Session>> Session::Create(std::shared_ptr<const Model> mo
   }
   std::unique_ptr<Session> session(new Session());
   const int64_t context = n_ctx == 0 ? config.n_ctx : n_ctx;
-  session->impl_ = std::make_unique<Impl>(std::move(model), std::move(adapters), pool, context);
+  session->impl_ =
+      std::make_unique<Impl>(std::move(model), std::move(adapters), pool, context, kv_type);
   return session;
 }
 

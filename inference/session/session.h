@@ -19,10 +19,12 @@ class Session {
  public:
   // n_ctx 0 = the model's. kLimit if larger than the model was trained for or than memory allows;
   // kIncompatible if the adapters were built for another Model object.
+  // kv_type: how keys and values are kept, F16 or F32 (twice the memory, no rounding).
   // The pool must outlive it.
   static Result<std::unique_ptr<Session>> Create(std::shared_ptr<const Model> model,
                                                  std::shared_ptr<const AdapterSet> adapters,
-                                                 core::ThreadPool& pool, int64_t n_ctx);
+                                                 core::ThreadPool& pool, int64_t n_ctx,
+                                                 core::DType kv_type = core::DType::kF16);
   ~Session();
 
   // Runs the tokens after those seen so far. `logits` is resized to [n_vocab] (after the last

@@ -34,10 +34,15 @@ void MatMul(const WeightView& w, const float* x, size_t m, float* y);
 void GemmForward(const WeightView& w, const float* x, size_t m, float* y);
 void GemmInputGrad(const WeightView& w, const float* dy, size_t m, float* dx, bool accumulate);
 
+void RoundToHalf(const float* x, uint16_t* out, size_t n);
+void DotRowsHalf(const WeightView& rows, const float* x, float* y);
+void AddRowsHalf(const WeightView& rows, const float* shrink, const float* weight, float* sum);
+
 float DotF32(const float* a, const float* b, size_t n);
 void AxpyF32(float alpha, const float* x, float* y, size_t n);
 void RmsNorm(const float* x, const float* weight, float eps, size_t rows, size_t n, float* out);
 void SiluMul(const float* gate, const float* up, size_t n, float* out);
+double ExpMinus(float* x, size_t n, float max);
 void Softmax(float* x, size_t n);
 void Rope(float* x, size_t heads, size_t head_dim, size_t rot, const float* cos, const float* sin,
           bool interleaved);

@@ -98,6 +98,15 @@ void DotRows256(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
   }
 }
 
+void DotRowsHalf(const HalfRows& rows, const float* x, float* y) {
+  reference::DotRowsHalf({rows.data, DType::kF16, rows.rows, rows.cols, rows.row_bytes}, x, y);
+}
+
+void AddRowsHalf(const HalfRows& rows, const float* shrink, const float* weight, float* sum) {
+  reference::AddRowsHalf({rows.data, DType::kF16, rows.rows, rows.cols, rows.row_bytes}, shrink,
+                         weight, sum);
+}
+
 void RmsNormRow(const float* x, const float* weight, float eps, size_t n, float* out) {
   reference::RmsNorm(x, weight, eps, 1, n, out);
 }
@@ -151,10 +160,14 @@ constexpr KernelTable kScalar = {
     .quantize_activations256 = reference::QuantizeActivations256,
     .integer_panel = nullptr,
     .int16 = nullptr,
+    .round_to_half = reference::RoundToHalf,
+    .dot_rows_half = DotRowsHalf,
+    .add_rows_half = AddRowsHalf,
     .dot = reference::DotF32,
     .axpy = reference::AxpyF32,
     .rms_norm_row = RmsNormRow,
     .silu_mul = reference::SiluMul,
+    .exp_minus = reference::ExpMinus,
     .softmax = reference::Softmax,
     .rope_head = RopeHead,
 };

@@ -1,10 +1,12 @@
+// Q8_0 and Q4_0 are summed in the orders of dot_rows_in_order_avx512vnni.cc.
+
 #include "core/kernels/x86/blocks32_avx2.h"
 #include "core/kernels/x86/x86_kernels.h"
 
 namespace selvedge::kernels::x86 {
 namespace {
 
-constexpr size_t kRows = 4;
+constexpr size_t kRows = 4, kQ4Rows = 8;
 
 float Sum(__m256 v) {
   __m128 s = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
@@ -58,6 +60,40 @@ void DotRows(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
   for (; r < rows; ++r) Dots<Type, 1>(w + r * row_bytes, row_bytes, k, x, y + r);
 }
 
+// The sum of each of eight registers.
+__m256i SumEach(const __m256i s[8]) {
+  const __m256i first =
+      _mm256_hadd_epi32(_mm256_hadd_epi32(s[0], s[1]), _mm256_hadd_epi32(s[2], s[3]));
+  const __m256i last =
+      _mm256_hadd_epi32(_mm256_hadd_epi32(s[4], s[5]), _mm256_hadd_epi32(s[6], s[7]));
+  return _mm256_add_epi32(_mm256_permute2x128_si256(first, last, 0x20),
+                          _mm256_permute2x128_si256(first, last, 0x31));
+}
+
+// y[0, rows), rows <= kQ4Rows; absent rows repeat the last.
+void DotsQ4(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
+            const QuantizedActivations& x, float* y) {
+  size_t at[kQ4Rows];
+  for (size_t i = 0; i < kQ4Rows; ++i) at[i] = (i < rows ? i : rows - 1) * row_bytes;
+  __m256 acc = _mm256_setzero_ps();
+  for (size_t b = 0; b < k / 32; ++b, w += Q4::kBytes) {
+    const __m256i q = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(x.q + 32 * b));
+    __m256i s[kQ4Rows];
+    short scales[kQ4Rows];
+#pragma GCC unroll 8
+    for (size_t i = 0; i < kQ4Rows; ++i) {
+      s[i] = Products(Q4::Load(w + at[i]), q);
+      scales[i] = static_cast<short>(w[at[i]] | w[at[i] + 1] << 8);
+    }
+    const __m256 wd = _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(scales)));
+    const __m256 scale = _mm256_mul_ps(wd, _mm256_set1_ps(x.scales[b]));
+    acc = _mm256_fmadd_ps(_mm256_cvtepi32_ps(SumEach(s)), scale, acc);
+  }
+  float sums[kQ4Rows];
+  _mm256_storeu_ps(sums, acc);
+  for (size_t i = 0; i < rows; ++i) y[i] = sums[i];
+}
+
 }  // namespace
 
 void DotRowsQ8_Avx2(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
@@ -67,7 +103,10 @@ void DotRowsQ8_Avx2(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
 
 void DotRowsQ4_Avx2(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
                     const QuantizedActivations& x, float* y) {
-  DotRows<Q4>(w, row_bytes, rows, k, x, y);
+  for (size_t r = 0; r < rows; r += kQ4Rows) {
+    const size_t n = rows - r < kQ4Rows ? rows - r : kQ4Rows;
+    DotsQ4(w + r * row_bytes, row_bytes, n, k, x, y + r);
+  }
 }
 
 void DotRowsQ4_1_Avx2(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,

@@ -9,21 +9,6 @@ constexpr size_t kRows = 4;
 
 // Two blocks at a time fill a register. The integer product wants the weights unsigned, so they are
 // held as q + offset and offset * sum(x) is taken away again (shared by all rows).
-struct Q8 {
-  static constexpr size_t kBytes = 34, kMinAt = 0;
-  static constexpr char kOffset = -128;  // 128 as an unsigned byte
-  static __m512i Weights(const uint8_t* block) {
-    const __m256i low = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(block + 2));
-    const __m256i high = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(block + 36));
-    const __m512i both = _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
-    return _mm512_xor_si512(both, _mm512_set1_epi8(kOffset));
-  }
-  static __m512i Activations(const int8_t* q) { return _mm512_loadu_si512(q); }
-  static __m512i Lanes() {  // which of the two scales each lane takes
-    return _mm512_setr_epi32(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1);
-  }
-};
-
 // Nibbles of two blocks in quarters: first 16 values of both blocks, then the last 16 of both.
 template <size_t Bytes, size_t At>
 struct NibbleBlocks {
@@ -51,12 +36,6 @@ struct NibbleBlocks {
   static __m512i Lanes() {
     return _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1, 1, 1);
   }
-};
-
-struct Q4 : NibbleBlocks<18, 2> {
-  static constexpr size_t kMinAt = 0;
-  static constexpr char kOffset = 8;
-  static __m512i Weights(const uint8_t* block) { return Nibbles(block); }
 };
 
 struct Q4_1 : NibbleBlocks<20, 4> {
@@ -156,16 +135,6 @@ void DotRows(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
 }
 
 }  // namespace
-
-void DotRowsQ8_Avx512Vnni(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
-                          const QuantizedActivations& x, float* y) {
-  DotRows<Q8>(w, row_bytes, rows, k, x, y);
-}
-
-void DotRowsQ4_Avx512Vnni(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
-                          const QuantizedActivations& x, float* y) {
-  DotRows<Q4>(w, row_bytes, rows, k, x, y);
-}
 
 void DotRowsQ4_1_Avx512Vnni(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
                             const QuantizedActivations& x, float* y) {

@@ -9,17 +9,16 @@ namespace {
 // range and results below the normal range round as they should.
 __m256 Exp(__m256 x) {
   x = _mm256_min_ps(_mm256_set1_ps(89.0f), _mm256_max_ps(_mm256_set1_ps(-104.0f), x));
-  const __m256 n = _mm256_round_ps(_mm256_mul_ps(x, _mm256_set1_ps(1.44269504f)), 0);
-  __m256 r = _mm256_fnmadd_ps(n, _mm256_set1_ps(0.693359375f), x);
-  r = _mm256_fnmadd_ps(n, _mm256_set1_ps(-2.12194440e-4f), r);
-  __m256 p = _mm256_set1_ps(1.0f / 5040);
-  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f / 720));
-  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f / 120));
-  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f / 24));
-  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f / 6));
-  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(0.5f));
-  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f));
-  p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(1.0f));
+  const __m256 n = _mm256_round_ps(_mm256_mul_ps(x, _mm256_set1_ps(0x1.715476p+0f)), 0);
+  __m256 r = _mm256_fnmadd_ps(n, _mm256_set1_ps(0x1.62e4p-1f), x);  // high part of ln 2, exact
+  r = _mm256_fnmadd_ps(n, _mm256_set1_ps(0x1.7f7d1cp-20f), r);
+  const __m256 r2 = _mm256_mul_ps(r, r);
+  const __m256 low = _mm256_fmadd_ps(_mm256_set1_ps(0x1.ffffecp-1f), r, _mm256_set1_ps(1.0f));
+  const __m256 mid =
+      _mm256_fmadd_ps(_mm256_set1_ps(0x1.555e66p-3f), r, _mm256_set1_ps(0x1.fffdb6p-2f));
+  const __m256 high =
+      _mm256_fmadd_ps(_mm256_set1_ps(0x1.0e4020p-7f), r, _mm256_set1_ps(0x1.573e2ep-5f));
+  const __m256 p = _mm256_fmadd_ps(_mm256_fmadd_ps(high, r2, mid), r2, low);
   const __m256i exponent = _mm256_cvtps_epi32(n);
   const __m256i first = _mm256_srai_epi32(exponent, 1);
   const __m256i second = _mm256_sub_epi32(exponent, first);
@@ -76,7 +75,17 @@ void Axpy_Avx2(float alpha, const float* x, float* y, size_t n) {
 }
 
 void RmsNormRow_Avx2(const float* x, const float* weight, float eps, size_t n, float* out) {
-  const float mean_square = Dot_Avx2(x, x, n) / static_cast<float>(n);
+  __m256d low = _mm256_setzero_pd(), high = _mm256_setzero_pd();
+  for (size_t i = 0; i < n; i += 8) {
+    const __m256 v = _mm256_maskload_ps(x + i, TailMask(n - i));
+    const __m256 square = _mm256_mul_ps(v, v);
+    low = _mm256_add_pd(low, _mm256_cvtps_pd(_mm256_castps256_ps128(square)));
+    high = _mm256_add_pd(high, _mm256_cvtps_pd(_mm256_extractf128_ps(square, 1)));
+  }
+  double lanes[4];
+  _mm256_storeu_pd(lanes, _mm256_add_pd(low, high));
+  const double sum = (lanes[0] + lanes[2]) + (lanes[1] + lanes[3]);
+  const float mean_square = static_cast<float>(sum / static_cast<double>(n));
   const __m256 scale = _mm256_set1_ps(1.0f / __builtin_sqrtf(mean_square + eps));
   for (size_t i = 0; i < n; i += 8) {
     const __m256i mask = TailMask(n - i);
@@ -91,6 +100,19 @@ void SiluMul_Avx2(const float* gate, const float* up, size_t n, float* out) {
     _mm256_maskstore_ps(out + i, mask,
                         Silu(_mm256_maskload_ps(gate + i, mask), _mm256_maskload_ps(up + i, mask)));
   }
+}
+
+// Sums of 8 are added up in double precision, as in ggml_vec_soft_max_f32.
+double ExpMinus_Avx2(float* x, size_t n, float max) {
+  double sum = 0;
+  for (size_t i = 0; i < n; i += 8) {
+    const __m256i mask = TailMask(n - i);
+    const __m256 v = _mm256_sub_ps(_mm256_maskload_ps(x + i, mask), _mm256_set1_ps(max));
+    const __m256 e = _mm256_and_ps(Exp(v), _mm256_castsi256_ps(mask));
+    _mm256_maskstore_ps(x + i, mask, e);
+    sum += double{Sum(e)};
+  }
+  return sum;
 }
 
 void Softmax_Avx2(float* x, size_t n) {
@@ -141,8 +163,10 @@ void RopeHead_Avx2(float* x, size_t rot, const float* cos, const float* sin, boo
     const __m256 c = _mm256_permutevar8x32_ps(_mm256_maskload_ps(cos + i, angles), twice);
     const __m256 s = _mm256_permutevar8x32_ps(_mm256_maskload_ps(sin + i, angles), twice);
     const __m256 v = _mm256_maskload_ps(x + 2 * i, mask);
-    const __m256 swapped = _mm256_permute_ps(v, 0xB1);
-    _mm256_maskstore_ps(x + 2 * i, mask, _mm256_fmaddsub_ps(v, c, _mm256_mul_ps(swapped, s)));
+    // Even lanes: a c - (b s); odd lanes: a s + (b c). Which product is rounded is as in ggml.
+    const __m256 b = _mm256_mul_ps(_mm256_movehdup_ps(v), _mm256_blend_ps(s, c, 0xAA));
+    const __m256 turned = _mm256_fmaddsub_ps(_mm256_moveldup_ps(v), _mm256_blend_ps(c, s, 0xAA), b);
+    _mm256_maskstore_ps(x + 2 * i, mask, turned);
   }
 }
 

@@ -7,21 +7,21 @@ namespace {
 
 __mmask16 Mask(size_t n) { return static_cast<__mmask16>((1u << n) - 1); }
 
-// e^x = 2^n * e^r with |r| <= ln(2)/2; Taylor to r^7 (truncation below 6e-9 relative). Beyond
-// [-104, 89] the result is 0 or infinity anyway; NaN stays NaN (the second operand of min and max).
+// e^x = 2^n * e^r with |r| <= ln(2)/2, off by at most 2 units of the last place. The polynomial is
+// that of expf in Arm's Optimized Routines, which ggml uses too. Beyond [-104, 89] the result is 0
+// or infinity anyway; NaN stays NaN (the second operand of min and max).
 __m512 Exp(__m512 x) {
   x = _mm512_min_ps(_mm512_set1_ps(89.0f), _mm512_max_ps(_mm512_set1_ps(-104.0f), x));
-  const __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504f)), 0);
-  __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693359375f), x);  // high part of ln 2, exact
-  r = _mm512_fnmadd_ps(n, _mm512_set1_ps(-2.12194440e-4f), r);
-  __m512 p = _mm512_set1_ps(1.0f / 5040);
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f / 720));
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f / 120));
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f / 24));
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f / 6));
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(0.5f));
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f));
-  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.0f));
+  const __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(0x1.715476p+0f)), 0);
+  __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0x1.62e4p-1f), x);  // high part of ln 2, exact
+  r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0x1.7f7d1cp-20f), r);
+  const __m512 r2 = _mm512_mul_ps(r, r);
+  const __m512 low = _mm512_fmadd_ps(_mm512_set1_ps(0x1.ffffecp-1f), r, _mm512_set1_ps(1.0f));
+  const __m512 mid =
+      _mm512_fmadd_ps(_mm512_set1_ps(0x1.555e66p-3f), r, _mm512_set1_ps(0x1.fffdb6p-2f));
+  const __m512 high =
+      _mm512_fmadd_ps(_mm512_set1_ps(0x1.0e4020p-7f), r, _mm512_set1_ps(0x1.573e2ep-5f));
+  const __m512 p = _mm512_fmadd_ps(_mm512_fmadd_ps(high, r2, mid), r2, low);
   return _mm512_scalef_ps(p, n);
 }
 
@@ -63,7 +63,16 @@ void Axpy_Avx512(float alpha, const float* x, float* y, size_t n) {
 }
 
 void RmsNormRow_Avx512(const float* x, const float* weight, float eps, size_t n, float* out) {
-  const float mean_square = Dot_Avx512(x, x, n) / static_cast<float>(n);
+  __m512d low = _mm512_setzero_pd(), high = _mm512_setzero_pd();
+  for (size_t i = 0; i < n; i += 16) {
+    const __mmask16 mask = n - i < 16 ? Mask(n - i) : __mmask16{0xFFFF};
+    const __m512 v = _mm512_maskz_loadu_ps(mask, x + i);
+    const __m512 square = _mm512_mul_ps(v, v);
+    low = _mm512_add_pd(low, _mm512_cvtps_pd(_mm512_castps512_ps256(square)));
+    high = _mm512_add_pd(high, _mm512_cvtps_pd(_mm512_extractf32x8_ps(square, 1)));
+  }
+  const double sum = _mm512_reduce_add_pd(_mm512_add_pd(low, high));
+  const float mean_square = static_cast<float>(sum / static_cast<double>(n));
   const __m512 scale = _mm512_set1_ps(1.0f / __builtin_sqrtf(mean_square + eps));
   for (size_t i = 0; i < n; i += 16) {
     const __mmask16 mask = n - i < 16 ? Mask(n - i) : __mmask16{0xFFFF};
@@ -79,6 +88,19 @@ void SiluMul_Avx512(const float* gate, const float* up, size_t n, float* out) {
         out + i, mask,
         Silu(_mm512_maskz_loadu_ps(mask, gate + i), _mm512_maskz_loadu_ps(mask, up + i)));
   }
+}
+
+// Sums of 16 are added up in double precision, as in ggml_vec_soft_max_f32.
+double ExpMinus_Avx512(float* x, size_t n, float max) {
+  double sum = 0;
+  for (size_t i = 0; i < n; i += 16) {
+    const __mmask16 mask = n - i < 16 ? Mask(n - i) : __mmask16{0xFFFF};
+    const __m512 v = _mm512_sub_ps(_mm512_maskz_loadu_ps(mask, x + i), _mm512_set1_ps(max));
+    const __m512 e = _mm512_maskz_mov_ps(mask, Exp(v));
+    _mm512_mask_storeu_ps(x + i, mask, e);
+    sum += double{_mm512_reduce_add_ps(e)};
+  }
+  return sum;
 }
 
 void Softmax_Avx512(float* x, size_t n) {
@@ -125,9 +147,11 @@ void RopeHead_Avx512(float* x, size_t rot, const float* cos, const float* sin, b
     const __m512 c = _mm512_permutexvar_ps(twice, _mm512_maskz_loadu_ps(angles, cos + i));
     const __m512 s = _mm512_permutexvar_ps(twice, _mm512_maskz_loadu_ps(angles, sin + i));
     const __m512 v = _mm512_maskz_loadu_ps(mask, x + 2 * i);
-    const __m512 swapped = _mm512_permute_ps(v, 0xB1);
-    // Even lanes: v c - swapped s; odd lanes: v c + swapped s.
-    _mm512_mask_storeu_ps(x + 2 * i, mask, _mm512_fmaddsub_ps(v, c, _mm512_mul_ps(swapped, s)));
+    // Even lanes: a c - (b s); odd lanes: a s + (b c). Which product is rounded is as in ggml.
+    const __m512 b = _mm512_mul_ps(_mm512_movehdup_ps(v), _mm512_mask_blend_ps(0xAAAA, s, c));
+    const __m512 turned =
+        _mm512_fmaddsub_ps(_mm512_moveldup_ps(v), _mm512_mask_blend_ps(0xAAAA, c, s), b);
+    _mm512_mask_storeu_ps(x + 2 * i, mask, turned);
   }
 }
 

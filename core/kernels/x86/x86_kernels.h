@@ -22,10 +22,15 @@ namespace selvedge::kernels::x86 {
                         float* y);                                                                 \
   void DotRowsBf16_##isa(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,                \
                          const float* x, float* y);                                                \
+  void RoundToHalf_##isa(const float* x, uint16_t* out, size_t n);                                 \
+  void DotRowsHalf_##isa(const HalfRows& rows, const float* x, float* y);                          \
+  void AddRowsHalf_##isa(const HalfRows& rows, const float* shrink, const float* weight,           \
+                         float* sum);                                                              \
   float Dot_##isa(const float* a, const float* b, size_t n);                                       \
   void Axpy_##isa(float alpha, const float* x, float* y, size_t n);                                \
   void RmsNormRow_##isa(const float* x, const float* weight, float eps, size_t n, float* out);     \
   void SiluMul_##isa(const float* gate, const float* up, size_t n, float* out);                    \
+  double ExpMinus_##isa(float* x, size_t n, float max);                                            \
   void Softmax_##isa(float* x, size_t n);                                                          \
   void RopeHead_##isa(float* x, size_t rot, const float* cos, const float* sin, bool interleaved);
 

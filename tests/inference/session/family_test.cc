@@ -20,7 +20,7 @@ class FamilyTest : public ::testing::TestWithParam<const char*> {
     const auto model = LoadGolden(std::string("families/") + GetParam() + ".gguf");
     n_vocab_ = model->config().n_vocab;
     core::ThreadPool pool(2);
-    auto session = Session::Create(model, AdapterSet::Empty(), pool, n_ctx);
+    auto session = Session::Create(model, AdapterSet::Empty(), pool, n_ctx, core::DType::kF32);
     EXPECT_TRUE(session.ok()) << session.status().message();
     std::vector<float> all, logits;
     for (size_t at = 0; at < tokens.size(); at += part) {

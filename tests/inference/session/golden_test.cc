@@ -38,7 +38,7 @@ Distance Compare(const std::vector<float>& all, const std::vector<float>& golden
 Distance RunModel(const std::shared_ptr<const Model>& model,
                   std::shared_ptr<const AdapterSet> adapters, const std::string& golden) {
   core::ThreadPool pool(2);
-  auto session = Session::Create(model, std::move(adapters), pool, 0);
+  auto session = Session::Create(model, std::move(adapters), pool, 0, core::DType::kF32);
   EXPECT_TRUE(session.ok());
   std::vector<float> logits;
   const Status status = (*session)->Append(testing::GoldenTokens(), true, &logits);

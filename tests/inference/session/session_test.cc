@@ -15,7 +15,7 @@ using testing::ModelParts;
 class SessionTest : public ::testing::Test {
  protected:
   std::unique_ptr<Session> Open(const std::shared_ptr<const Model>& model, int64_t n_ctx = 0) {
-    auto session = Session::Create(model, AdapterSet::Empty(), pool_, n_ctx);
+    auto session = Session::Create(model, AdapterSet::Empty(), pool_, n_ctx, kv_type_);
     EXPECT_TRUE(session.ok()) << session.status().message();
     return std::move(*session);
   }
@@ -34,6 +34,7 @@ class SessionTest : public ::testing::Test {
   }
 
   core::ThreadPool pool_{2};
+  core::DType kv_type_ = core::DType::kF32;
 };
 
 double LargestDifference(const std::vector<float>& a, const std::vector<float>& b) {
@@ -48,6 +49,17 @@ double LargestDifference(const std::vector<float>& a, const std::vector<float>& 
 TEST_F(SessionTest, TokenByTokenEqualsOneShot) {
   const auto model = LoadGolden("tiny_f32.gguf");
   EXPECT_LT(LargestDifference(InParts(model, 1), InParts(model, 96)), 5e-5);
+}
+
+// Single rows and tiles round differently, by about one part in a thousand.
+TEST_F(SessionTest, KeysAndValuesInHalvesStayClose) {
+  const auto model = LoadGolden("tiny_f32.gguf");
+  const std::vector<float> exact = InParts(model, 96);
+  kv_type_ = core::DType::kF16;
+  const std::vector<float> rows = InParts(model, 1), tiles = InParts(model, 96);
+  EXPECT_GT(LargestDifference(rows, exact), 1e-6);
+  EXPECT_LT(LargestDifference(rows, exact), 0.05);
+  EXPECT_LT(LargestDifference(tiles, exact), 0.05);
 }
 
 TEST_F(SessionTest, AnySplitGivesTheSameLogits) {
@@ -132,6 +144,9 @@ TEST_F(SessionTest, RefusesMoreThanTheContextHolds) {
             StatusCode::kLimit);
   EXPECT_EQ(Session::Create(model, AdapterSet::Empty(), pool_, 129).status().code(),
             StatusCode::kLimit);
+  EXPECT_EQ(
+      Session::Create(model, AdapterSet::Empty(), pool_, 0, core::DType::kQ8_0).status().code(),
+      StatusCode::kUsage);
   EXPECT_EQ(Session::Create(model, AdapterSet::Empty(), pool_, -1).status().code(),
             StatusCode::kUsage);
 }
