@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 
+#include "privacy/redaction/anchored_scan.h"
 #include "privacy/redaction/detector.h"
 
 // A date is personal when the words before it say that it is a birth: "born on 2/8/1935",
@@ -105,21 +106,13 @@ size_t WrittenEnd(const FoldedText& text, size_t i) {
 
 // Every date has a day, so that only words shortly before a digit can start one.
 void FindDatesOfBirth(const FoldedText& text, std::vector<Match>* matches) {
-  size_t floor = 0;  // nothing before it can start a date any more
-  for (size_t digit = 0; digit < text.size(); ++digit) {
-    if (!IsDigit(text.at(digit)) || digit < floor) continue;
-    for (size_t i = std::max(floor, digit > kMaxMonth ? digit - kMaxMonth : 0); i <= digit; ++i) {
-      floor = i + 1;
-      if (!IsEdge(text.before(i)) || !IsAlnum(text.at(i))) continue;
-      const size_t end = std::max(NumericEnd(text, i), WrittenEnd(text, i));
-      const bool birth =
-          end > i && HasContextBefore(text, i, kReach, {"born", "birth", "dob", "bday", "b-day"});
-      if (!birth) continue;
-      matches->push_back({i, end});
-      floor = end;
-      break;
-    }
-  }
+  ScanBefore(text, kDigitBit, kMaxMonth, matches, [&](size_t i) {
+    if (!IsEdge(text.before(i)) || !IsAlnum(text.at(i))) return i;
+    const size_t end = std::max(NumericEnd(text, i), WrittenEnd(text, i));
+    const bool birth =
+        end > i && HasContextBefore(text, i, kReach, {"born", "birth", "dob", "bday", "b-day"});
+    return birth ? end : i;
+  });
 }
 
 }  // namespace selvedge::privacy

@@ -45,4 +45,6 @@ void FindNamedNumbers(const FoldedText& text, std::vector<Match>* matches);
 void FindPhones(const FoldedText& text, std::vector<Match>* matches);
 void FindIdNumbers(const FoldedText& text, std::vector<Match>* matches);
 
+void FindPersons(const FoldedText& text, std::vector<Match>* matches);
+
 }  // namespace selvedge::privacy

@@ -5,8 +5,8 @@
 namespace selvedge::privacy {
 namespace {
 
-// Checked structures (keys, checksums) before shapes (phones), and the catch-all for long numbers
-// last.
+// Checked structures (keys, checksums) before shapes (phones), the catch-all for long numbers
+// behind them, and names last: they have no digits.
 constexpr std::array kDetectors = std::to_array<Detector>({
     {"SECRET", FindPrivateKeyBlocks},
     {"URL_CREDENTIALS", FindUrlCredentials},
@@ -24,6 +24,7 @@ constexpr std::array kDetectors = std::to_array<Detector>({
     {"ID_NUMBER", FindNamedNumbers},
     {"PHONE_NUMBER", FindPhones},
     {"ID_NUMBER", FindIdNumbers},
+    {"PERSON", FindPersons},
 });
 
 }  // namespace

@@ -5,7 +5,8 @@ namespace selvedge::privacy {
 std::vector<DigitGroup> NextDigitRun(const FoldedText& text, const GapRule& rule, size_t* pos) {
   std::vector<DigitGroup> groups;
   size_t i = *pos;
-  while (i < text.size() && !IsDigit(text.at(i))) ++i;
+  const std::string_view view = text.view();
+  while (i < view.size() && !IsDigit(view[i])) ++i;
   while (i < text.size()) {
     const size_t begin = i;
     while (IsDigit(text.at(i))) ++i;

@@ -196,9 +196,9 @@ FoldedText::FoldedText(std::string_view text) {
   length_.resize(size);
 }
 
-void FoldedText::Take(size_t begin, size_t end) {
+void FoldedText::Take(size_t begin, size_t end, char mark) {
   std::fill(folded_.begin() + static_cast<std::ptrdiff_t>(begin),
-            folded_.begin() + static_cast<std::ptrdiff_t>(end), kTaken);
+            folded_.begin() + static_cast<std::ptrdiff_t>(end), mark);
 }
 
 bool StartsWithNoCase(std::string_view text, size_t i, std::string_view word) {

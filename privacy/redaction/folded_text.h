@@ -19,6 +19,7 @@ namespace selvedge::privacy {
 inline constexpr char kOtherLetter = '\x80';  // a letter without an ASCII likeness
 inline constexpr char kOtherMark = '\x81';    // a symbol, or a byte that is not UTF-8
 inline constexpr char kTaken = '\x82';        // belongs to a match of an earlier detector
+inline constexpr char kTakenName = '\x83';    // belongs to the placeholder of a person's name
 
 class FoldedText {
  public:
@@ -35,7 +36,7 @@ class FoldedText {
   size_t OriginalEnd(size_t i) const { return begin_[i] + length_[i]; }
 
   // Hides [begin, end) from the detectors that follow.
-  void Take(size_t begin, size_t end);
+  void Take(size_t begin, size_t end, char mark = kTaken);
 
  private:
   std::string folded_;
@@ -43,16 +44,24 @@ class FoldedText {
   std::vector<uint8_t> length_;  // [folded] bytes of the code point and its combining marks
 };
 
+inline bool IsTaken(char c) { return c == kTaken || c == kTakenName; }
+
 // What a folded byte is, as bits.
 inline constexpr uint8_t kDigitBit = 1;
 inline constexpr uint8_t kUpperBit = 2;
 inline constexpr uint8_t kLowerBit = 4;
 inline constexpr uint8_t kHexBit = 8;
+inline constexpr uint8_t kDotBit = 16;    // .
+inline constexpr uint8_t kColonBit = 32;  // :
+inline constexpr uint8_t kDashBit = 64;   // -
 inline constexpr std::array<uint8_t, 256> kByteClasses = [] {
   std::array<uint8_t, 256> classes{};
   for (size_t c = '0'; c <= '9'; ++c) classes[c] = kDigitBit | kHexBit;
   for (size_t c = 'A'; c <= 'Z'; ++c) classes[c] = kUpperBit | (c <= 'F' ? kHexBit : 0);
   for (size_t c = 'a'; c <= 'z'; ++c) classes[c] = kLowerBit | (c <= 'f' ? kHexBit : 0);
+  classes['.'] = kDotBit;
+  classes[':'] = kColonBit;
+  classes['-'] = kDashBit;
   return classes;
 }();
 inline bool IsOf(char c, uint8_t bits) {

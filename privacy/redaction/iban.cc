@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 
+#include "privacy/redaction/anchored_scan.h"
 #include "privacy/redaction/checksums.h"
 #include "privacy/redaction/detector.h"
 
@@ -82,11 +83,8 @@ size_t IbanEnd(const FoldedText& text, size_t i) {
 }  // namespace
 
 void FindIbans(const FoldedText& text, std::vector<Match>* matches) {
-  for (size_t i = 0; i < text.size();) {
-    const size_t end = StartsIban(text, i) ? IbanEnd(text, i) : i;
-    if (end > i) matches->push_back({i, end});
-    i = std::max(end, i + 1);
-  }
+  ScanBefore(text, kDigitBit, 2, matches,
+             [&](size_t i) { return StartsIban(text, i) ? IbanEnd(text, i) : i; });
 }
 
 }  // namespace selvedge::privacy

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <bitset>
 
 #include "privacy/redaction/detector.h"
 
@@ -47,20 +48,29 @@ constexpr size_t kMaxValue = 512;
 constexpr size_t kMinPassword = 4;
 constexpr size_t kMinToken = 12;
 
-bool StartsKeyword(char c) {
-  static_assert(std::all_of(kKeywords.begin(), kKeywords.end(), [](const Keyword& k) {
-    return std::string_view("pcastkb").find(k.word[0]) != std::string_view::npos;
-  }));
-  const char lower = ToLower(c);
-  return lower == 'p' || lower == 'c' || lower == 'a' || lower == 's' || lower == 't' ||
-         lower == 'k' || lower == 'b';
+size_t LetterPair(char a, char b) {
+  return static_cast<size_t>(a - 'a') * 26 + static_cast<size_t>(b - 'a');
+}
+
+// The first two letters of the keywords: few words of a text start so.
+const std::bitset<26 * 26>& KeywordHeads() {
+  static const std::bitset<26 * 26> heads = [] {
+    std::bitset<26 * 26> set;
+    for (const Keyword& keyword : kKeywords) set.set(LetterPair(keyword.word[0], keyword.word[1]));
+    return set;
+  }();
+  return heads;
 }
 
 const Keyword* KeywordAt(const FoldedText& text, size_t i) {
-  if (!StartsKeyword(text.at(i)) || IsAlnum(text.before(i))) return nullptr;
+  const char first = ToLower(text.at(i));
   const char second = ToLower(text.at(i + 1));
+  if (!IsAlpha(first) || !IsAlpha(second) || !KeywordHeads()[LetterPair(first, second)] ||
+      IsAlnum(text.before(i))) {
+    return nullptr;
+  }
   const auto* hit = std::find_if(kKeywords.begin(), kKeywords.end(), [&](const Keyword& k) {
-    return k.word[1] == second && StartsWithNoCase(text.view(), i, k.word) &&
+    return k.word[0] == first && k.word[1] == second && StartsWithNoCase(text.view(), i, k.word) &&
            !IsAlpha(text.at(i + k.word.size()));
   });
   return hit == kKeywords.end() ? nullptr : hit;
@@ -104,7 +114,7 @@ Separator ReadSeparator(const FoldedText& text, size_t i) {
 size_t ValueEnd(const FoldedText& text, size_t i) {
   size_t end = i;
   while (end < text.size() && end - i < kMaxValue && !IsSpace(text.at(end)) &&
-         !IsQuote(text.at(end)) && text.at(end) != kTaken && text.at(end) != ',' &&
+         !IsQuote(text.at(end)) && !IsTaken(text.at(end)) && text.at(end) != ',' &&
          text.at(end) != ';' && text.at(end) != '&') {
     ++end;
   }

@@ -69,14 +69,19 @@ bool IsKnownSecret(std::string_view token) {
 
 }  // namespace
 
+// Every token has a digit somewhere.
 void FindKnownSecrets(const FoldedText& text, std::vector<Match>* matches) {
-  for (size_t i = 0; i < text.size();) {
-    size_t end = i;
+  const std::string_view view = text.view();
+  size_t next = 0;  // behind the token before
+  for (size_t digit = 0; digit < view.size(); ++digit) {
+    if (!IsDigit(view[digit]) || digit < next) continue;
+    size_t begin = digit;
+    while (begin > next && IsTokenChar(view[begin - 1])) --begin;
+    size_t end = digit;
     while (IsTokenChar(text.at(end))) ++end;
-    const size_t next = std::max(end, i + 1);
-    while (end > i && !IsAlnum(text.before(end)) && text.before(end) != '_') --end;
-    if (IsKnownSecret(text.view().substr(i, end - i))) matches->push_back({i, end});
-    i = next;
+    next = end;
+    while (end > begin && !IsAlnum(text.before(end)) && text.before(end) != '_') --end;
+    if (IsKnownSecret(view.substr(begin, end - begin))) matches->push_back({begin, end});
   }
 }
 

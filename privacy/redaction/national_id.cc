@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 
+#include "privacy/redaction/anchored_scan.h"
 #include "privacy/redaction/detector.h"
 #include "privacy/redaction/national_id_checks.h"
 
@@ -140,18 +141,8 @@ size_t IdEnd(const FoldedText& text, size_t i, std::string* id) {
 
 void FindNationalIds(const FoldedText& text, std::vector<Match>* matches) {
   std::string id;
-  size_t floor = 0;  // nothing before it can start a number any more
-  for (size_t digit = 0; digit < text.size(); ++digit) {
-    if (!IsDigit(text.at(digit)) || digit < floor) continue;
-    for (size_t i = std::max(floor, digit > kMaxHead ? digit - kMaxHead : 0); i <= digit; ++i) {
-      floor = i + 1;
-      const size_t end = Starts(text, i) ? IdEnd(text, i, &id) : i;
-      if (end == i) continue;
-      matches->push_back({i, end});
-      floor = end;
-      break;
-    }
-  }
+  ScanBefore(text, kDigitBit, kMaxHead, matches,
+             [&](size_t i) { return Starts(text, i) ? IdEnd(text, i, &id) : i; });
 }
 
 }  // namespace selvedge::privacy

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "privacy/redaction/anchored_scan.h"
 #include "privacy/redaction/detector.h"
 
 namespace selvedge::privacy {
@@ -84,37 +85,21 @@ bool StartsAddress(const FoldedText& text, size_t i) {
   return IsEdge(before) && before != ':' && before != '.' && before != '-';
 }
 
-template <typename MayStart, typename EndOf>
-void FindTokens(const FoldedText& text, std::vector<Match>* matches, const MayStart& may_start,
-                const EndOf& end_of) {
-  for (size_t i = 0; i < text.size();) {
-    const size_t end = may_start(i) && StartsAddress(text, i) ? end_of(i) : i;
-    if (end > i) matches->push_back({i, end});
-    i = std::max(end, i + 1);
-  }
-}
-
 }  // namespace
 
 void FindMacAddresses(const FoldedText& text, std::vector<Match>* matches) {
-  const auto may_start = [&](size_t i) {
-    const bool octets = text.at(i + 2) == ':' || text.at(i + 2) == '-';
-    return IsHex(text.at(i)) && (octets || text.at(i + 4) == '.');
-  };
-  FindTokens(text, matches, may_start, [&](size_t i) {
+  // The first mark comes behind two or four digits.
+  ScanBefore(text, kColonBit | kDashBit | kDotBit, 4, matches, [&](size_t i) {
+    if (!IsHex(text.at(i)) || !StartsAddress(text, i)) return i;
     const size_t end = std::max(MacEnd(text, i, ':', 6, 2), MacEnd(text, i, '-', 6, 2));
     return std::max(end, MacEnd(text, i, '.', 3, 4));
   });
 }
 
 void FindIpAddresses(const FoldedText& text, std::vector<Match>* matches) {
-  // A colon comes within the first group and the mark behind it.
-  const auto may_start = [&](size_t i) {
-    if (IsDigit(text.at(i)) || text.at(i) == ':') return true;
-    if (!IsHex(text.at(i))) return false;
-    return text.view().substr(i, 5).find(':') != std::string_view::npos;
-  };
-  FindTokens(text, matches, may_start, [&](size_t i) {
+  // The first mark comes behind at most four digits.
+  ScanBefore(text, kColonBit | kDotBit, 4, matches, [&](size_t i) {
+    if ((!IsHex(text.at(i)) && text.at(i) != ':') || !StartsAddress(text, i)) return i;
     return std::max(IsDigit(text.at(i)) ? Ipv4End(text, i) : i, Ipv6End(text, i));
   });
 }

@@ -30,7 +30,8 @@ std::string Placeholder(std::string_view type) { return std::string("<").append(
 void TakePlaceholders(FoldedText* text) {
   for (size_t i = text->view().find('<'); i < text->size(); i = text->view().find('<', i + 1)) {
     const size_t end = PlaceholderEnd(*text, i);
-    if (end > i) text->Take(i, end);
+    const bool name = StartsWithNoCase(text->view(), i, "<person");
+    if (end > i) text->Take(i, end, name ? kTakenName : kTaken);
   }
 }
 

@@ -25,7 +25,7 @@ constexpr std::array<std::string_view, 47> kDomains = {
 bool IsHost(char c) { return IsAlnum(c) || c == '-' || c == '.' || c == kOtherLetter; }
 
 bool EndsUrl(char c) {
-  return IsSpace(c) || c == '"' || c == '<' || c == '>' || c == kTaken || c == '`' || c == '{' ||
+  return IsSpace(c) || c == '"' || c == '<' || c == '>' || IsTaken(c) || c == '`' || c == '{' ||
          c == '}' || c == '|' || c == '\\' || c == '^';
 }
 
@@ -98,7 +98,8 @@ size_t BareUrlEnd(const FoldedText& text, size_t i) {
 void FindUrls(const FoldedText& text, std::vector<Match>* matches) {
   const std::string_view view = text.view();
   size_t floor = 0;
-  for (size_t i = view.find_first_of(".:"); i < text.size(); i = view.find_first_of(".:", i + 1)) {
+  for (size_t i = 0; i < view.size(); ++i) {
+    if (!IsOf(view[i], kDotBit | kColonBit)) continue;
     size_t begin = i;
     size_t end = i;
     if (view.substr(i, 3) == "://") {

@@ -12,7 +12,7 @@ constexpr size_t kMinBareToken = 16;  // https://TOKEN@host without a colon
 
 bool EndsAuthority(char c) {
   return IsSpace(c) || c == '/' || c == '?' || c == '#' || c == '"' || c == '<' || c == '>' ||
-         c == kTaken;
+         IsTaken(c);
 }
 
 // Whether the authority that starts at i has a password or a token before its last @.

@@ -99,19 +99,26 @@ TEST(RedactionQuality, ReachesItsRecallOnTheLabelledSet) {
     EXPECT_GE(scores[label].found, 0.98 * scores[label].labelled) << label;
     EXPECT_GE(scores[label].exact, 0.98 * scores[label].labelled) << label;
   }
+  EXPECT_GE(scores["PERSON"].exact, 0.75 * scores["PERSON"].labelled);
 }
 
-TEST(RedactionQuality, RaisesFewFalseAlarmsInBooks) {
-  std::ifstream file(DataPath("general/books_valid.txt"));
-  if (!file) GTEST_SKIP() << "the books are not there";
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
-  std::istringstream words(text);
-  const auto tokens = std::distance(std::istream_iterator<std::string>(words),
-                                    std::istream_iterator<std::string>());
-  const size_t alarms = Redact(text).spans.size();
-  std::cout << alarms << " spans in " << tokens << " tokens of books\n";
-  ASSERT_GT(tokens, 0);
-  EXPECT_LE(static_cast<double>(alarms), tokens / 1000.0);
+// Names in a novel are names: they are counted by themselves. Everything else found in a text of
+// the last century is a false alarm.
+TEST(RedactionQuality, RaisesFewFalseAlarmsInRunningText) {
+  for (const char* name : {"books_valid", "dialogues_valid", "wikitext2_valid"}) {
+    std::ifstream file(DataPath(std::string("general/") + name + ".txt"));
+    if (!file) GTEST_SKIP() << "the texts are not there";
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    std::istringstream words(text);
+    const auto tokens = std::distance(std::istream_iterator<std::string>(words),
+                                      std::istream_iterator<std::string>());
+    int persons = 0, alarms = 0;
+    for (const PiiSpan& span : Redact(text).spans) ++(span.type == "PERSON" ? persons : alarms);
+    std::cout << name << ": " << tokens << " tokens, " << persons << " PERSON, " << alarms
+              << " other spans\n";
+    ASSERT_GT(tokens, 0);
+    EXPECT_LE(alarms, static_cast<double>(tokens) / 1000);
+  }
 }
 
 }  // namespace

@@ -45,9 +45,9 @@ TEST(SampleRecords, HoldTheInventedPersonalDataThatRedactionFinds) {
   }
   // Counted by hand in the texts.
   const std::map<std::string, int> expected = {
-      {"CREDIT_CARD", 5}, {"EMAIL_ADDRESS", 8},   {"IBAN_CODE", 3},
-      {"IP_ADDRESS", 4},  {"MAC_ADDRESS", 1},     {"PHONE_NUMBER", 13},
-      {"SECRET", 3},      {"URL_CREDENTIALS", 2}, {"US_SSN", 1}};
+      {"CREDIT_CARD", 5},     {"EMAIL_ADDRESS", 8}, {"IBAN_CODE", 3},     {"IP_ADDRESS", 4},
+      {"MAC_ADDRESS", 1},     {"PERSON", 1},        {"PHONE_NUMBER", 13}, {"SECRET", 3},
+      {"URL_CREDENTIALS", 2}, {"US_SSN", 1}};
   EXPECT_EQ(found, expected);
 }
 
