@@ -1,0 +1,77 @@
+#!/usr/bin/env python3
+"""Decode and prefill beside llama.cpp's own llama-bench, on the same files, threads and machine.
+
+    cmake --build build --target make_random_model selvedge
+    build/benchmarks/make_random_model tinyllama-1.1b Q8_0 tiny-q8.gguf
+    benchmarks/llama_speed.py --llama-bench PATH -m tiny-q8.gguf [-m ...] [-t 1 -t 2] [--rounds 5]
+        [--decode 128] [--prefill 512] [--cpu]
+
+The two take turns, one repetition each a round; the table shows medians of tokens per second and the median of
+the rounds' ratios. --cpu compares processor time instead, which a busy machine changes less: the cost of a
+repetition is what a run with three takes more than a run with one, halved. It says nothing about waiting, so it is
+for one thread.
+"""
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+
+
+def run(command):
+    """Output and processor seconds of a command."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return out, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def selvedge(binary, what, model, tokens, threads, repetitions):
+    out, cpu = run([binary, "--json", "bench", what, "-m", model, "-n", str(tokens), "-t", str(threads),
+                    "-r", str(repetitions)])
+    return json.loads(out)["tokens_per_s"]["median"], cpu
+
+
+def llama(binary, what, model, tokens, threads, repetitions):
+    sizes = ["-n", str(tokens), "-p", "0"] if what == "decode" else ["-p", str(tokens), "-n", "0"]
+    out, cpu = run([binary, "-m", model, "-t", str(threads), "-r", str(repetitions), "-o", "json", *sizes])
+    return json.loads(out)[0]["avg_ts"], cpu
+
+
+def rate(engine, arguments, by_cpu):
+    if not by_cpu:
+        return engine(*arguments, 1)[0]
+    tokens = arguments[3]
+    return 2 * tokens / (engine(*arguments, 3)[1] - engine(*arguments, 1)[1])
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--selvedge", default="build/selvedge")
+    parser.add_argument("--llama-bench", required=True)
+    parser.add_argument("-m", "--model", action="append", required=True)
+    parser.add_argument("-t", "--threads", type=int, action="append")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--decode", type=int, default=128)
+    parser.add_argument("--prefill", type=int, default=512)
+    parser.add_argument("--cpu", action="store_true")
+    flags = parser.parse_args()
+    print("| model | threads | | Selvedge | llama.cpp | ratio |")
+    print("|---|---|---|---|---|---|")
+    for model in flags.model:
+        for threads in flags.threads or [1]:
+            for what, tokens in (("decode", flags.decode), ("prefill", flags.prefill)):
+                if tokens == 0:
+                    continue
+                ours, theirs = [], []
+                for _ in range(flags.rounds):
+                    ours.append(rate(selvedge, (flags.selvedge, what, model, tokens, threads), flags.cpu))
+                    theirs.append(rate(llama, (flags.llama_bench, what, model, tokens, threads), flags.cpu))
+                ratio = statistics.median(a / b for a, b in zip(ours, theirs))
+                print(f"| {os.path.basename(model)} | {threads} | {what} {tokens} | {statistics.median(ours):.1f} "
+                      f"| {statistics.median(theirs):.1f} | {ratio:.2f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
