@@ -86,7 +86,13 @@ void SetMetadata(const Shape& s, gguf::Writer* w) {
   w->SetString("tokenizer.ggml.model", "llama");
   std::vector<std::string> tokens = {"<unk>", "<s>", "</s>"};
   std::vector<int32_t> types = {2, 3, 3};
-  for (uint32_t i = 3; i < s.vocab; ++i) {
+  for (int byte = 0; byte < 256; ++byte) {
+    char text[8];
+    std::snprintf(text, sizeof text, "<0x%02X>", byte);
+    tokens.push_back(text);
+    types.push_back(6);
+  }
+  for (auto i = static_cast<uint32_t>(tokens.size()); i < s.vocab; ++i) {
     tokens.push_back("\xE2\x96\x81" + std::to_string(i));
     types.push_back(1);
   }

@@ -158,10 +158,13 @@ int Main(int argc, char** argv) {
   Prompt prompt;
   while (reference.Next(&prompt)) {
     ++totals.prompts;
-    const auto ids = Take(tokenizer->Encode(prompt.text, tokenizer->adds_bos(), false));
-    if (ids == prompt.ids) ++totals.same_ids;
+    const bool given = prompt.text.rfind("ids:", 0) == 0;
+    if (given || Take(tokenizer->Encode(prompt.text, tokenizer->adds_bos(), false)) == prompt.ids) {
+      ++totals.same_ids;
+    }
     ComparePrompt(model, pool, prompt, verbose, &totals);
   }
+  if (totals.prompts == 0) Fail("the reference file holds no prompt");
   std::printf(
       "{\"prompts\": %d, \"same_ids\": %d, \"identical\": %d, \"steps\": %zu, "
       "\"largest_logit_difference\": %.6f, \"mean_kl\": %.3e, \"largest_gap\": %.6f}\n",

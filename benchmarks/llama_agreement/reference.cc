@@ -2,8 +2,8 @@
 // llama.cpp's C API with its defaults. run.sh compiles it against a llama.cpp build.
 //
 //   reference MODEL STEPS THREADS [f32] < PROMPTS > FILE
-//     PROMPTS  one prompt a line, tokenized by llama.cpp
-//     f32      cache of keys and values in f32, no flash attention
+//     PROMPTS  one prompt a line, tokenized by llama.cpp; or "ids: 1 2 3" for vocabularies without
+//     text f32      cache of keys and values in f32, no flash attention
 //
 // FILE, all numbers little-endian 32-bit: vocabulary size V, steps S; then for each prompt the
 // number n of its bytes, its bytes padded to 4, the number m of its ids, the ids [m], the chosen
@@ -15,6 +15,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <iostream>
+#include <iterator>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -37,6 +39,10 @@ void WriteNumber(size_t value) {
 }
 
 std::vector<llama_token> Tokenize(const llama_vocab* vocab, const std::string& text) {
+  if (text.rfind("ids:", 0) == 0) {
+    std::istringstream in(text.substr(4));
+    return {std::istream_iterator<llama_token>(in), std::istream_iterator<llama_token>()};
+  }
   std::vector<llama_token> ids(text.size() + 8);
   const int n = llama_tokenize(vocab, text.data(), static_cast<int>(text.size()), ids.data(),
                                static_cast<int>(ids.size()), /*add_special=*/true,
