@@ -58,6 +58,11 @@ bool IsValidUtf8(std::string_view text) {
   return true;
 }
 
+size_t CharacterLength(std::string_view text) {
+  const Sequence sequence = ReadSequence(text);
+  return sequence.shape == Shape::kComplete ? sequence.length : 0;
+}
+
 std::string ReplaceInvalidUtf8(std::string_view text) {
   std::string out;
   out.reserve(text.size());

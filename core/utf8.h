@@ -10,6 +10,9 @@ namespace selvedge::core {
 
 bool IsValidUtf8(std::string_view text);
 
+// Bytes (1 to 4) of the well-formed character at the start of non-empty text; 0 if there is none.
+size_t CharacterLength(std::string_view text);
+
 // Replaces each maximal ill-formed subpart by U+FFFD (Unicode 15, section 3.9, "U+FFFD Substitution
 // of Maximal Subparts").
 std::string ReplaceInvalidUtf8(std::string_view text);

@@ -1,12 +1,129 @@
 #include "inference/chat_template.h"
 
+#include <algorithm>
+
+#include "inference/chat_formats.h"
+#include "inference/tokenizer/special_text.h"
+
 namespace selvedge::inference {
 namespace {
 
 constexpr const char* kTemplateKey = "tokenizer.chat_template";
 constexpr size_t kMaxTemplateBytes = size_t{1} << 20;
-constexpr const char* kTurnStart = "<|im_start|>";
-constexpr const char* kTurnEnd = "<|im_end|>";
+constexpr std::string_view kWhiteSpace = " \t\n\v\f\r";
+
+std::string_view DropLeadingSpace(std::string_view text) {
+  return text.substr(std::min(text.find_first_not_of(kWhiteSpace), text.size()));
+}
+
+std::string_view Trim(std::string_view text) {
+  return DropLeadingSpace(text.substr(0, text.find_last_not_of(kWhiteSpace) + 1));
+}
+
+// Writes turns of one form.
+class Writer {
+ public:
+  explicit Writer(const TurnFormat& format) : format_(format) {}
+
+  Status Add(const ChatMessage& message, size_t index) {
+    const std::string content(format_.trims ? Trim(message.content) : message.content);
+    if (message.role == "system") {
+      if (format_.system.empty()) {
+        pending_system_ += content + "\n\n";
+      } else {
+        Turn(format_.system, content);
+      }
+    } else if (message.role == "user") {
+      Turn(format_.user, pending_system_ + content);
+      pending_system_.clear();
+    } else if (message.role == "assistant") {
+      Answer(content);
+    } else {
+      return UsageError("chat: message " + std::to_string(index) +
+                        ": unknown role, 'system', 'user' or 'assistant' allowed");
+    }
+    return OkStatus();
+  }
+
+  // A system text that no user followed, then the opening of the assistant's turn.
+  std::vector<ChatPiece> Finish() {
+    if (!pending_system_.empty()) Turn(format_.user, std::string(Trim(pending_system_)));
+    if (!format_.marks_users_only) Open(format_.assistant);
+    return std::move(pieces_);
+  }
+
+ private:
+  void Open(std::string_view role) {
+    Markup(std::string(format_.before_role) + std::string(role) + std::string(format_.after_role));
+  }
+  void Turn(std::string_view role, const std::string& content) {
+    Open(role);
+    pieces_.push_back({content, false});
+    Markup(format_.end);
+  }
+  void Answer(const std::string& content) {
+    if (!format_.marks_users_only) return Turn(format_.assistant, content);
+    Markup(format_.before_answer);
+    pieces_.push_back({content, false});
+    Markup(format_.after_answer);
+  }
+  void Markup(std::string_view text) {
+    if (!text.empty()) pieces_.push_back({std::string(text), true});
+  }
+
+  const TurnFormat& format_;
+  std::string pending_system_;
+  std::vector<ChatPiece> pieces_;
+};
+
+// Ids of the pieces. Text between two control tokens is encoded at once, wherever it comes from,
+// as it would be in a whole prompt.
+class Encoder {
+ public:
+  explicit Encoder(const Tokenizer& tokenizer) : tokenizer_(tokenizer) {}
+
+  Status Add(const ChatPiece& piece, const SpecialTextSplitter& splitter) {
+    if (!piece.markup) {
+      text_ += piece.text;
+      return OkStatus();
+    }
+    for (const TextFragment& fragment : splitter.Split(piece.text)) {
+      if (fragment.id < 0) {
+        text_ += fragment.text;
+        continue;
+      }
+      SELVEDGE_RETURN_IF_ERROR(FlushText());
+      ids_.push_back(fragment.id);
+    }
+    return OkStatus();
+  }
+
+  Result<std::vector<int32_t>> Finish() {
+    SELVEDGE_RETURN_IF_ERROR(FlushText());
+    return std::move(ids_);
+  }
+
+  void AddStart() {
+    if (tokenizer_.adds_bos() && tokenizer_.bos() >= 0) ids_.push_back(tokenizer_.bos());
+  }
+
+ private:
+  Status FlushText() {
+    std::string_view text = text_;
+    if (!ids_.empty() && tokenizer_.vocabulary().drops_space_after.contains(ids_.back())) {
+      text = DropLeadingSpace(text);
+    }
+    SELVEDGE_ASSIGN_OR_RETURN(const std::vector<int32_t> ids,
+                              tokenizer_.Encode(text, /*add_bos=*/false, /*parse_special=*/false));
+    ids_.insert(ids_.end(), ids.begin(), ids.end());
+    text_.clear();
+    return OkStatus();
+  }
+
+  const Tokenizer& tokenizer_;
+  std::string text_;  // not encoded yet
+  std::vector<int32_t> ids_;
+};
 
 }  // namespace
 
@@ -21,56 +138,43 @@ Result<ChatTemplate> ChatTemplate::FromGguf(const gguf::File& file) {
     return LimitError("model file: tokenizer.chat_template: " + std::to_string(text.size()) +
                       " bytes, at most " + std::to_string(kMaxTemplateBytes) + " allowed");
   }
-  if (text.find(kTurnStart) == text.npos) {
+  const TurnFormat* format = RecogniseTemplate(text);
+  if (format == nullptr) {
     return IncompatibleError(
-        "model file: tokenizer.chat_template: unknown form, ChatML (<|im_start|>) supported; "
-        "write the turns out in a plain prompt with special tokens parsed instead");
+        "model file: tokenizer.chat_template: unknown form, ChatML, Llama-3, Gemma, Mistral (to "
+        "v3), Phi-3 and Zephyr supported; write the turns out in a plain prompt with special "
+        "tokens parsed instead");
   }
-  return ChatTemplate();
+  return ChatTemplate(format);
 }
 
-// Source: ChatML as models publish it in their templates:
-//   <|im_start|>ROLE\nCONTENT<|im_end|>\n ... <|im_start|>assistant\n
+std::string_view ChatTemplate::name() const { return format_->name; }
+
 Result<std::vector<ChatPiece>> ChatTemplate::Render(
     const std::vector<ChatMessage>& messages) const {
   if (messages.empty()) return UsageError("chat: no messages, at least 1 needed");
-  std::vector<ChatPiece> pieces;
+  Writer writer(*format_);
   for (size_t i = 0; i < messages.size(); ++i) {
-    const ChatMessage& message = messages[i];
-    if (message.role != "system" && message.role != "user" && message.role != "assistant") {
-      return UsageError("chat: message " + std::to_string(i) +
-                        ": unknown role, 'system', 'user' or 'assistant' allowed");
-    }
-    pieces.push_back({kTurnStart, true});
-    pieces.push_back({message.role + "\n" + message.content, false});
-    pieces.push_back({kTurnEnd, true});
-    pieces.push_back({"\n", false});
+    SELVEDGE_RETURN_IF_ERROR(writer.Add(messages[i], i));
   }
-  pieces.push_back({kTurnStart, true});
-  pieces.push_back({"assistant\n", false});
-  return pieces;
+  return writer.Finish();
 }
 
 Result<std::vector<int32_t>> ChatTemplate::Encode(const Tokenizer& tokenizer,
                                                   const std::vector<ChatMessage>& messages) const {
-  SELVEDGE_ASSIGN_OR_RETURN(const std::vector<ChatPiece> pieces, Render(messages));
-  std::vector<int32_t> ids;
-  if (tokenizer.adds_bos() && tokenizer.bos() >= 0) ids.push_back(tokenizer.bos());
-  for (const ChatPiece& piece : pieces) {
-    if (piece.special) {
-      const int32_t id = tokenizer.FindSpecial(piece.text);
-      if (id < 0) {
-        return IncompatibleError("vocabulary: control token '" + piece.text +
-                                 "' of the chat template: missing");
-      }
-      ids.push_back(id);
-      continue;
-    }
-    SELVEDGE_ASSIGN_OR_RETURN(const std::vector<int32_t> text,
-                              tokenizer.Encode(piece.text, false, false));
-    ids.insert(ids.end(), text.begin(), text.end());
+  for (const std::string_view token : format_->required) {
+    if (token.empty() || tokenizer.FindSpecial(token) >= 0) continue;
+    return IncompatibleError("vocabulary: control token '" + std::string(token) +
+                             "' of the chat template: missing");
   }
-  return ids;
+  SELVEDGE_ASSIGN_OR_RETURN(const std::vector<ChatPiece> pieces, Render(messages));
+  const SpecialTextSplitter splitter(tokenizer.vocabulary().specials);
+  Encoder encoder(tokenizer);
+  encoder.AddStart();
+  for (const ChatPiece& piece : pieces) {
+    SELVEDGE_RETURN_IF_ERROR(encoder.Add(piece, splitter));
+  }
+  return encoder.Finish();
 }
 
 }  // namespace selvedge::inference

@@ -57,7 +57,22 @@ void AppendWithSpaces(std::string_view token, std::string* out) {
   }
 }
 
+std::string_view WithoutLeadingSpace(std::string_view text) {
+  return text.substr(std::min(text.find_first_not_of(" \t\n\v\f\r"), text.size()));
+}
+
 int HexDigit(char c) { return c <= '9' ? c - '0' : c - 'A' + 10; }
+
+// The byte that a token <0xNN> stands for.
+uint8_t ByteOf(std::string_view token) {
+  return static_cast<uint8_t>(HexDigit(token[3]) << 4 | HexDigit(token[4]));
+}
+
+// Bytes that a character beginning so would have.
+size_t ClaimedLength(char lead) {
+  const auto byte = static_cast<uint8_t>(lead);
+  return byte < 0xC0 ? 1 : byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4;
+}
 
 }  // namespace
 
@@ -65,7 +80,12 @@ SpmTokenizer::SpmTokenizer(Vocabulary vocabulary, SpmModel spm)
     : vocabulary_(std::move(vocabulary)),
       spm_(std::move(spm)),
       splitter_(vocabulary_.specials),
-      words_are_independent_(WordsAreIndependent(vocabulary_)) {}
+      words_are_independent_(WordsAreIndependent(vocabulary_)) {
+  for (size_t id = 0; id < vocabulary_.tokens.size(); ++id) {
+    if (vocabulary_.types[id] != TokenType::kByte) continue;
+    byte_ids_[ByteOf(vocabulary_.tokens[id])] = static_cast<int32_t>(id);
+  }
+}
 
 Result<std::unique_ptr<Tokenizer>> SpmTokenizer::Create(Vocabulary vocabulary) {
   SELVEDGE_ASSIGN_OR_RETURN(SpmModel spm, SpmModel::Create(BuildSentencePieceProto(vocabulary)));
@@ -80,6 +100,35 @@ Status SpmTokenizer::EncodeFragment(std::string_view text, std::vector<int32_t>*
     prefixed.append(text);
     text = prefixed;
   }
+  while (!text.empty()) {
+    size_t sound = 0;  // bytes of well-formed characters
+    while (sound < text.size()) {
+      const size_t length = core::CharacterLength(text.substr(sound));
+      if (length == 0) break;
+      sound += length;
+    }
+    SELVEDGE_RETURN_IF_ERROR(EncodeWellFormed(text.substr(0, sound), ids));
+    text.remove_prefix(sound);
+    text.remove_prefix(EncodeIllFormed(text, ids));
+  }
+  return OkStatus();
+}
+
+// Takes one ill-formed symbol from the start of text, byte by byte; returns its length. llama.cpp
+// takes as many bytes as the first one announces, whatever they are, and a space for its mark.
+size_t SpmTokenizer::EncodeIllFormed(std::string_view text, std::vector<int32_t>* ids) const {
+  if (text.empty()) return 0;
+  const size_t claimed = ClaimedLength(text.front());
+  size_t size = 0;
+  for (size_t taken = 0; taken < claimed && size < text.size(); ++size) {
+    const std::string_view bytes = text[size] == ' ' ? kSpaceMark : text.substr(size, 1);
+    for (const char byte : bytes) ids->push_back(byte_ids_[static_cast<uint8_t>(byte)]);
+    taken += bytes.size();
+  }
+  return size;
+}
+
+Status SpmTokenizer::EncodeWellFormed(std::string_view text, std::vector<int32_t>* ids) const {
   while (!text.empty()) {
     const size_t size = words_are_independent_ ? SliceSize(text) : text.size();
     if (size > kMaxSliceBytes) {
@@ -100,7 +149,7 @@ Result<std::vector<int32_t>> SpmTokenizer::Encode(std::string_view text, bool ad
                       std::to_string(kMaxTextBytes) + " allowed");
   }
   std::string repaired;
-  if (!core::IsValidUtf8(text)) {
+  if (!vocabulary_.has_byte_tokens && !core::IsValidUtf8(text)) {
     repaired = core::ReplaceInvalidUtf8(text);
     text = repaired;
   }
@@ -110,12 +159,15 @@ Result<std::vector<int32_t>> SpmTokenizer::Encode(std::string_view text, bool ad
     SELVEDGE_RETURN_IF_ERROR(EncodeFragment(text, &ids));
     return ids;
   }
-  for (const TextFragment& fragment : splitter_.Split(text)) {
+  bool drop_space = false;
+  for (TextFragment fragment : splitter_.Split(text)) {
     if (fragment.id >= 0) {
       ids.push_back(fragment.id);
     } else {
+      if (drop_space) fragment.text = WithoutLeadingSpace(fragment.text);
       SELVEDGE_RETURN_IF_ERROR(EncodeFragment(fragment.text, &ids));
     }
+    drop_space = vocabulary_.drops_space_after.contains(fragment.id);
   }
   return ids;
 }
@@ -128,7 +180,7 @@ std::string SpmTokenizer::PieceBytes(int32_t id) const {
     case TokenType::kControl:
       break;
     case TokenType::kByte:
-      out.push_back(static_cast<char>(HexDigit(token[3]) << 4 | HexDigit(token[4])));
+      out.push_back(static_cast<char>(ByteOf(token)));
       break;
     case TokenType::kUnknown:
       out = "\xEF\xBF\xBD";  // U+FFFD: the text it stood for is lost
@@ -144,16 +196,6 @@ std::string SpmTokenizer::Decode(const std::vector<int32_t>& ids) const {
   for (const int32_t id : ids) out += PieceBytes(id);
   if (vocabulary_.add_space_prefix && !out.empty() && out.front() == ' ') out.erase(0, 1);
   return out;
-}
-
-bool SpmTokenizer::IsEndOfGeneration(int32_t id) const {
-  const auto& ends = vocabulary_.end_of_generation;
-  return std::binary_search(ends.begin(), ends.end(), id);
-}
-
-int32_t SpmTokenizer::FindSpecial(std::string_view text) const {
-  const auto it = vocabulary_.specials.find(text);
-  return it == vocabulary_.specials.end() ? -1 : it->second;
 }
 
 }  // namespace selvedge::inference

@@ -1,6 +1,7 @@
 #pragma once
 // The tokenizer of `tokenizer.ggml.model` = "llama": sentencepiece BPE with byte fallback.
 
+#include <array>
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 
 namespace selvedge::inference {
 
+// Ill-formed bytes become byte tokens, or U+FFFD in a vocabulary without them.
 class SpmTokenizer final : public Tokenizer {
  public:
   static Result<std::unique_ptr<Tokenizer>> Create(Vocabulary vocabulary);
@@ -20,21 +22,19 @@ class SpmTokenizer final : public Tokenizer {
                                       bool parse_special) const override;
   std::string PieceBytes(int32_t id) const override;
   std::string Decode(const std::vector<int32_t>& ids) const override;
-  int32_t bos() const override { return vocabulary_.bos; }
-  int32_t eos() const override { return vocabulary_.eos; }
-  bool IsEndOfGeneration(int32_t id) const override;
-  bool adds_bos() const override { return vocabulary_.add_bos; }
-  int32_t vocab_size() const override { return static_cast<int32_t>(vocabulary_.tokens.size()); }
-  int32_t FindSpecial(std::string_view text) const override;
+  const Vocabulary& vocabulary() const override { return vocabulary_; }
 
  private:
   SpmTokenizer(Vocabulary vocabulary, SpmModel spm);
   Status EncodeFragment(std::string_view text, std::vector<int32_t>* ids) const;
+  Status EncodeWellFormed(std::string_view text, std::vector<int32_t>* ids) const;
+  size_t EncodeIllFormed(std::string_view text, std::vector<int32_t>* ids) const;
 
   Vocabulary vocabulary_;
   SpmModel spm_;
   SpecialTextSplitter splitter_;
-  bool words_are_independent_;  // no token reaches over the start of a word
+  std::array<int32_t, 256> byte_ids_{};  // of the tokens <0xNN>
+  bool words_are_independent_;           // no token reaches over the start of a word
 };
 
 }  // namespace selvedge::inference

@@ -10,6 +10,7 @@ namespace {
 
 constexpr size_t kMaxTokens = size_t{1} << 20;
 constexpr size_t kMaxTokenBytes = 4096;
+constexpr const char* kTypesKey = "tokenizer.ggml.token_type";
 
 std::string At(size_t id) { return "vocabulary: token " + std::to_string(id); }
 
@@ -25,7 +26,7 @@ void OwnTokens(Vocabulary* v) {
   v->text = std::move(text);
 }
 
-Status ReadLists(const gguf::File& file, Vocabulary* v) {
+Status ReadLists(const gguf::File& file, Vocabulary::Kind kind, Vocabulary* v) {
   SELVEDGE_ASSIGN_OR_RETURN(v->tokens, file.GetStrings("tokenizer.ggml.tokens"));
   const size_t n = v->tokens.size();
   if (n == 0) return FormatError("vocabulary: tokenizer.ggml.tokens: 0 tokens, at least 1 needed");
@@ -34,9 +35,14 @@ Status ReadLists(const gguf::File& file, Vocabulary* v) {
                       std::to_string(kMaxTokens) + " allowed");
   }
   OwnTokens(v);
-  SELVEDGE_ASSIGN_OR_RETURN(v->scores, file.GetF32s("tokenizer.ggml.scores"));
-  SELVEDGE_ASSIGN_OR_RETURN(std::vector<int32_t> types, file.GetI32s("tokenizer.ggml.token_type"));
-  if (v->scores.size() != n || types.size() != n) {
+  std::vector<int32_t> types(n, static_cast<int32_t>(TokenType::kNormal));
+  if (kind == Vocabulary::Kind::kSentencePiece || file.Has(kTypesKey)) {
+    SELVEDGE_ASSIGN_OR_RETURN(types, file.GetI32s(kTypesKey));
+  }
+  if (kind == Vocabulary::Kind::kSentencePiece) {
+    SELVEDGE_ASSIGN_OR_RETURN(v->scores, file.GetF32s("tokenizer.ggml.scores"));
+  }
+  if ((kind == Vocabulary::Kind::kSentencePiece && v->scores.size() != n) || types.size() != n) {
     return FormatError("vocabulary: " + std::to_string(n) + " tokens, " +
                        std::to_string(v->scores.size()) + " scores, " +
                        std::to_string(types.size()) + " types, equal counts needed");
@@ -58,7 +64,7 @@ bool IsByteToken(std::string_view token) {
          hex(token[4]);
 }
 
-Status CheckTokens(Vocabulary* v) {
+Status CheckTokens(Vocabulary::Kind kind, Vocabulary* v) {
   std::unordered_set<std::string_view> seen;
   seen.reserve(v->tokens.size());
   size_t bytes = 0;
@@ -69,18 +75,20 @@ Status CheckTokens(Vocabulary* v) {
       return FormatError(At(i) + ": " + std::to_string(token.size()) + " bytes, at most " +
                          std::to_string(kMaxTokenBytes) + " allowed");
     }
-    if (!std::isfinite(v->scores[i])) return FormatError(At(i) + ": score is not finite");
+    if (!v->scores.empty() && !std::isfinite(v->scores[i]))
+      return FormatError(At(i) + ": score is not finite");
     if (!seen.insert(token).second) return FormatError(At(i) + ": same text as an earlier token");
     if (v->types[i] == TokenType::kByte) {
       if (!IsByteToken(token)) return FormatError(At(i) + ": byte token is not of the form <0xNN>");
       ++bytes;
     } else if (v->types[i] == TokenType::kUnknown) {
-      if (v->unknown >= 0) return FormatError(At(i) + ": second unknown token, 1 allowed");
-      v->unknown = static_cast<int32_t>(i);
+      if (v->unknown >= 0) v->types[i] = TokenType::kUnused;  // Phi-3's files have two
+      if (v->unknown < 0) v->unknown = static_cast<int32_t>(i);
     } else if (v->types[i] == TokenType::kControl || v->types[i] == TokenType::kUserDefined) {
       v->specials.emplace(token, static_cast<int32_t>(i));
     }
   }
+  if (kind == Vocabulary::Kind::kByteLevel) return OkStatus();
   if (v->unknown < 0) return FormatError("vocabulary: no token of type unknown, 1 needed");
   if (bytes != 0 && bytes != 256) {
     return FormatError("vocabulary: " + std::to_string(bytes) + " byte tokens, 0 or 256 allowed");
@@ -113,11 +121,14 @@ Status ReadSpecialIds(const gguf::File& file, Vocabulary* v) {
     SELVEDGE_RETURN_IF_ERROR(ReadId(file, key, n).status());
   }
   // Many chat models end a turn with one of these and name only eos in their metadata.
-  for (const char* text : {"<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|end|>", "<end_of_turn>"}) {
+  for (const char* text : {"<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|end|>", "<end_of_turn>",
+                           "<|endoftext|>", "<|end_of_text|>", "</s>"}) {
     const auto it = v->specials.find(text);
-    if (it != v->specials.end() && v->types[it->second] == TokenType::kControl) {
-      v->end_of_generation.push_back(it->second);
-    }
+    if (it != v->specials.end()) v->end_of_generation.push_back(it->second);
+  }
+  // Some files call them user-defined, which would let any text end a generation.
+  for (const int32_t id : v->end_of_generation) {
+    if (v->types[id] == TokenType::kUserDefined) v->types[id] = TokenType::kControl;
   }
   auto& ends = v->end_of_generation;
   std::sort(ends.begin(), ends.end());
@@ -125,13 +136,26 @@ Status ReadSpecialIds(const gguf::File& file, Vocabulary* v) {
   return OkStatus();
 }
 
+// Phi-3's tokenizer drops white space after its special tokens. Files do not say so; the model's
+// name is what llama.cpp goes by, too.
+void ReadSpaceDroppers(const gguf::File& file, Vocabulary* v) {
+  Result<std::string> name = file.GetString("general.name");
+  if (!name.ok()) return;
+  for (char& c : *name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  if (name->find("phi-3") == name->npos && name->find("phi3") == name->npos) return;
+  for (const auto& [text, id] : v->specials) {
+    if (text != "<unk>" && text != "<s>" && text != "<|endoftext|>") v->drops_space_after.insert(id);
+  }
+}
+
 }  // namespace
 
-Result<Vocabulary> Vocabulary::FromGguf(const gguf::File& file) {
+Result<Vocabulary> Vocabulary::FromGguf(const gguf::File& file, Kind kind) {
   Vocabulary v;
-  SELVEDGE_RETURN_IF_ERROR(ReadLists(file, &v));
-  SELVEDGE_RETURN_IF_ERROR(CheckTokens(&v));
+  SELVEDGE_RETURN_IF_ERROR(ReadLists(file, kind, &v));
+  SELVEDGE_RETURN_IF_ERROR(CheckTokens(kind, &v));
   SELVEDGE_RETURN_IF_ERROR(ReadSpecialIds(file, &v));
+  ReadSpaceDroppers(file, &v);
   if (file.Has("tokenizer.ggml.add_bos_token")) {
     SELVEDGE_ASSIGN_OR_RETURN(v.add_bos, file.GetBool("tokenizer.ggml.add_bos_token"));
   }

@@ -84,16 +84,20 @@ TEST(SpmTokenizer, AddsTheStartTokenOnRequest) {
   EXPECT_FALSE(tokenizer->IsEndOfGeneration(-1));
 }
 
-TEST(SpmTokenizer, ReplacesInvalidUtf8) {
+TEST(SpmTokenizer, KeepsIllFormedBytesAsByteTokens) {
   const auto tokenizer = GoldenTokenizer();
-  EXPECT_EQ(Ids(*tokenizer,
-                "a\xFF"
-                "b"),
-            Ids(*tokenizer,
-                "a\uFFFD"
-                "b"));
-  EXPECT_EQ(Ids(*tokenizer, "\xED\xA0\x80"), Ids(*tokenizer, "\uFFFD\uFFFD\uFFFD"));  // a surrogate
-  EXPECT_EQ(Ids(*tokenizer, "\xF0\x9F\x98"), Ids(*tokenizer, "\uFFFD"));              // a cut emoji
+  // The ids of <0x00> to <0xFF> begin where the first byte token is.
+  const int32_t zero = Ids(*tokenizer, std::string_view("\0", 1)).back();
+  const auto bytes = [&](std::initializer_list<int> values) {
+    std::vector<int32_t> ids = Ids(*tokenizer, "a");
+    for (const int value : values) ids.push_back(zero + value);
+    return ids;
+  };
+  EXPECT_EQ(Ids(*tokenizer, "a\xFF"), bytes({0xFF}));
+  EXPECT_EQ(Ids(*tokenizer, "a\xED\xA0\x80"), bytes({0xED, 0xA0, 0x80}));  // a surrogate
+  EXPECT_EQ(Ids(*tokenizer, "a\xF0\x9F\x98"), bytes({0xF0, 0x9F, 0x98}));  // a cut emoji
+  EXPECT_EQ(Ids(*tokenizer, "a\xE2("), bytes({0xE2, '('}));  // one symbol of three bytes, cut
+  EXPECT_EQ(tokenizer->Decode(Ids(*tokenizer, "x\xC3\x28y \x80")), "x\xC3\x28y \x80");
 }
 
 TEST(SpmTokenizer, CutsLongTextsWithoutChangingTheIds) {
