@@ -149,6 +149,7 @@ Result<LoraAdapter> ReadGgufLora(const std::string& path, const BaseShape& base)
     adapter.rank = std::max(adapter.rank, tensor.rank);
     adapter.tensors.push_back(std::move(tensor));
   }
+  SELVEDGE_RETURN_IF_ERROR(file->bytes().Intact());
   adapter.alpha = alpha == 0 ? static_cast<float>(adapter.rank) : alpha;
   SELVEDGE_RETURN_IF_ERROR(CheckAdapter(adapter, base));
   return adapter;

@@ -74,13 +74,6 @@ Result<PeftFiles> ReadPeftFiles(const std::string& folder) {
   return files;
 }
 
-Status SyncFolder(const std::string& path) {
-  const core::UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (fd.get() < 0) return core::FileError(path, "open", errno);
-  if (::fsync(fd.get()) != 0 && errno != EINVAL) return core::FileError(path, "sync", errno);
-  return OkStatus();
-}
-
 // The four files of an adapter in `folder`, which is not visible to readers yet.
 Status WriteFiles(const std::string& folder, const PeftFiles& files, const Manifest& manifest,
                   const SigningKey& key) {
@@ -148,7 +141,7 @@ Result<Manifest> WriteAdapter(const std::string& folder, const LoraAdapter& adap
     std::filesystem::remove_all(temporary, ignored);
     return status;
   }
-  SELVEDGE_RETURN_IF_ERROR(SyncFolder(parent));
+  SELVEDGE_RETURN_IF_ERROR(core::SyncFolder(parent));
   return manifest;
 }
 

@@ -52,16 +52,6 @@ Status WriteAll(int fd, std::span<const uint8_t> bytes, const std::string& path)
   return OkStatus();
 }
 
-Status SyncFolderOf(const std::string& path) {
-  const size_t slash = path.find_last_of('/');
-  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  const UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (fd.get() < 0) return FileError(folder, "open", errno);
-  // EINVAL: file systems that cannot sync a folder; there is nothing more that could be done.
-  if (::fsync(fd.get()) != 0 && errno != EINVAL) return FileError(folder, "sync", errno);
-  return OkStatus();
-}
-
 Status WriteAndRename(const std::string& temporary, const std::string& path,
                       std::span<const uint8_t> bytes) {
   ::unlink(temporary.c_str());  // left by a crash of an earlier process with this id
@@ -91,11 +81,20 @@ Status WriteFileAtomic(const std::string& path, std::span<const uint8_t> bytes) 
     ::unlink(temporary.c_str());
     return status;
   }
-  return SyncFolderOf(path);
+  const size_t slash = path.find_last_of('/');
+  return SyncFolder(slash == std::string::npos ? "." : path.substr(0, slash + 1));
 }
 
 Status WriteFileAtomic(const std::string& path, const std::string& text) {
   return WriteFileAtomic(path, {reinterpret_cast<const uint8_t*>(text.data()), text.size()});
+}
+
+Status SyncFolder(const std::string& folder) {
+  const UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (fd.get() < 0) return FileError(folder, "open", errno);
+  // EINVAL: file systems that cannot sync a folder; there is nothing more that could be done.
+  if (::fsync(fd.get()) != 0 && errno != EINVAL) return FileError(folder, "sync", errno);
+  return OkStatus();
 }
 
 Status MakePrivateFolder(const std::string& path) {

@@ -18,6 +18,9 @@ Result<std::string> ReadTextFile(const std::string& path, size_t max_bytes);
 Status WriteFileAtomic(const std::string& path, std::span<const uint8_t> bytes);
 Status WriteFileAtomic(const std::string& path, const std::string& text);
 
+// Makes renames and removals in a folder last. kIo.
+Status SyncFolder(const std::string& folder);
+
 // Creates a folder with mode 0700 (parents too); fine if it is there already.
 Status MakePrivateFolder(const std::string& path);
 

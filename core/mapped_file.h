@@ -9,6 +9,8 @@
 
 #include <selvedge/status.h>
 
+#include "core/fault_guard.h"
+
 namespace selvedge::core {
 
 class MappedFile {
@@ -24,13 +26,17 @@ class MappedFile {
   ~MappedFile();
 
   std::span<const uint8_t> bytes() const { return bytes_; }
+  // kIo once another process cut the file short while it was mapped: what was read since is
+  // worthless. Ask after the bytes were used and before the result is.
+  Status Intact() const;
   const std::string& name() const { return name_; }  // path, or the given name
 
  private:
-  MappedFile(std::span<const uint8_t> bytes, std::string name, bool mapped);
+  MappedFile(std::span<const uint8_t> bytes, std::string name, bool mapped, FaultGuard guard);
   std::span<const uint8_t> bytes_;
   std::string name_;
   bool mapped_;
+  FaultGuard guard_;
 };
 
 }  // namespace selvedge::core

@@ -12,14 +12,10 @@ namespace selvedge::core {
 // Source: Blackman and Vigna, "Scrambled linear pseudorandom number generators", 2021.
 class SeededRandom {
  public:
-  explicit SeededRandom(uint64_t seed) {
-    for (uint64_t& word : state_) {
-      seed += 0x9e3779b97f4a7c15u;
-      uint64_t z = seed;
-      z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-      z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-      word = z ^ (z >> 31);
-    }
+  // A (seed, stream) pair names one sequence; stream 0 is the published generator's.
+  explicit SeededRandom(uint64_t seed, uint64_t stream = 0) {
+    seed ^= Mix(stream);  // Mix(0) is 0
+    for (uint64_t& word : state_) word = Mix(seed += 0x9e3779b97f4a7c15u);
   }
 
   uint64_t NextU64() {
@@ -60,6 +56,12 @@ class SeededRandom {
   }
 
  private:
+  // The output function of splitmix64, a bijection. Source: Steele, Lea and Flood, 2014.
+  static uint64_t Mix(uint64_t z) {
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+  }
   static uint64_t RotateLeft(uint64_t x, int k) { return (x << k) | (x >> (64 - k)); }
 
   uint64_t state_[4];

@@ -23,6 +23,26 @@ std::string ProgramFolder() {
   return FolderOf(std::string(path, static_cast<size_t>(n)));
 }
 
+int OpenFlags(bool deep_bind) {
+  int flags = RTLD_NOW | RTLD_LOCAL;
+#if defined(RTLD_DEEPBIND) && !defined(SELVEDGE_SANITIZED)
+  if (deep_bind) flags |= RTLD_DEEPBIND;
+#else
+  (void)deep_bind;
+#endif
+  return flags;
+}
+
+// The folder of the program or shared library that holds this code.
+std::string OwnFolder() {
+  Dl_info info{};
+  if (::dladdr(reinterpret_cast<const void*>(&OpenFlags), &info) == 0 ||
+      info.dli_fname == nullptr || info.dli_fname[0] != '/') {
+    return "";
+  }
+  return FolderOf(info.dli_fname);
+}
+
 std::vector<std::string> SearchFolders() {
   std::vector<std::string> folders;
   // secure_getenv: a set-uid program must not load what its caller names.
@@ -35,17 +55,11 @@ std::vector<std::string> SearchFolders() {
     folders.push_back(FolderOf(program));
     folders.push_back(FolderOf(program) + "/lib/selvedge");
   }
+  if (const std::string own = OwnFolder(); !own.empty()) {
+    folders.push_back(own);
+    folders.push_back(own + "/selvedge");
+  }
   return folders;
-}
-
-int OpenFlags(bool deep_bind) {
-  int flags = RTLD_NOW | RTLD_LOCAL;
-#if defined(RTLD_DEEPBIND) && !defined(SELVEDGE_SANITIZED)
-  if (deep_bind) flags |= RTLD_DEEPBIND;
-#else
-  (void)deep_bind;
-#endif
-  return flags;
 }
 
 }  // namespace
@@ -66,8 +80,13 @@ Result<SharedLibrary> SharedLibrary::Load(const std::string& file_name, bool dee
     }
     return IncompatibleError("shared library: '" + file_name + "': cannot be loaded: " + reason);
   }
+  // The program's run path and the system's folders.
+  if (void* handle = ::dlopen(file_name.c_str(), OpenFlags(deep_bind)); handle != nullptr) {
+    return SharedLibrary(handle);
+  }
   return NotFoundError("shared library: '" + file_name +
-                       "': not beside the program, in ../lib/selvedge or in SELVEDGE_PLUGIN_DIR");
+                       "': not beside the program or libselvedge.so, in their lib/selvedge or in "
+                       "SELVEDGE_PLUGIN_DIR");
 }
 
 SharedLibrary::SharedLibrary(SharedLibrary&& other) noexcept

@@ -126,7 +126,8 @@ Status Session::Append(std::span<const int32_t> tokens, bool all, std::vector<fl
                       std::to_string(s.n_ctx));
   }
   const int64_t before = s.position;
-  const Status status = s.Run(tokens, all, logits);
+  Status status = s.Run(tokens, all, logits);
+  if (status.ok()) status = s.model->file().bytes().Intact();
   if (!status.ok()) s.position = before;  // what was cached beyond it will be overwritten
   return status;
 }

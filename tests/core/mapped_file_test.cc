@@ -1,6 +1,8 @@
 #include "core/mapped_file.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -70,6 +72,54 @@ TEST(MappedFile, MissingFileIsNotFoundAndNamedWithoutItsFolder) {
   EXPECT_EQ(status.message().find(folder.path()), std::string::npos);
   EXPECT_EQ(MappedFile::Open("").status().code(), StatusCode::kNotFound);
   EXPECT_EQ(MappedFile::Open(std::string("a\0b", 3)).status().code(), StatusCode::kNotFound);
+}
+
+TEST(MappedFile, ATruncatedFileIsAnErrorAndNoCrash) {  // A22
+  const TempFolder folder;
+  const std::string path = folder.Path("model");
+  const std::vector<uint8_t> bytes(100001, 7);
+  ASSERT_TRUE(WriteFileAtomic(path, bytes).ok());
+  const auto file = MappedFile::Open(path);
+  const auto other = MappedFile::Open(path);
+  ASSERT_TRUE(file.ok() && other.ok());
+  EXPECT_TRUE((*file)->Intact().ok());
+  ASSERT_EQ(::truncate(path.c_str(), 5000), 0);
+  uint64_t sum = 0;
+  for (const uint8_t byte : (*file)->bytes()) sum += byte;
+  EXPECT_LE(sum, 7u * 8192);  // what is left of the file, then zeros
+  EXPECT_EQ((*file)->Intact().code(), StatusCode::kIo);
+  EXPECT_EQ((*file)->Intact().message().find(folder.path()), std::string::npos);
+  EXPECT_TRUE((*other)->Intact().ok()) << "nothing was read through this one";
+}
+
+TEST(MappedFile, ManyMayBeOpenAndAreWatchedAgainAfterOthersClosed) {
+  const TempFolder folder;
+  ASSERT_TRUE(WriteFileAtomic(folder.Path("f"), std::string("abc")).ok());
+  std::vector<std::shared_ptr<const MappedFile>> open;
+  while (true) {
+    auto file = MappedFile::Open(folder.Path("f"));
+    if (!file.ok()) {
+      EXPECT_EQ(file.status().code(), StatusCode::kLimit);
+      break;
+    }
+    open.push_back(*file);
+    ASSERT_LE(open.size(), FaultGuard::kMaxMappings);
+  }
+  open.pop_back();
+  EXPECT_TRUE(MappedFile::Open(folder.Path("f")).ok());
+}
+
+TEST(MappedFileDeathTest, OtherBusErrorsStillEndTheProgram) {
+  const TempFolder folder;
+  ASSERT_TRUE(WriteFileAtomic(folder.Path("f"), std::vector<uint8_t>(8192, 1)).ok());
+  const auto watched = MappedFile::Open(folder.Path("f"));  // installs the handler
+  ASSERT_TRUE(watched.ok());
+  const int fd = ::open(folder.Path("f").c_str(), O_RDONLY);
+  auto* foreign =
+      static_cast<volatile uint8_t*>(::mmap(nullptr, 8192, PROT_READ, MAP_PRIVATE, fd, 0));
+  ::close(fd);
+  ASSERT_EQ(::truncate(folder.Path("f").c_str(), 0), 0);
+  EXPECT_EXIT((void)foreign[4096], testing::KilledBySignal(SIGBUS), "");
 }
 
 TEST(MappedFile, WrapIsAViewOfForeignBytes) {

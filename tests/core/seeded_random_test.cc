@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <set>
 
 namespace selvedge::core {
 namespace {
@@ -15,6 +16,18 @@ TEST(SeededRandom, FollowsThePublishedGenerator) {
   EXPECT_EQ(random.NextU64(), 6990951692964543102u);
   EXPECT_EQ(random.NextU64(), 12544586762248559009u);
   EXPECT_EQ(random.NextU64(), 17057574109182124193u);
+}
+
+TEST(SeededRandom, StreamsOfOneSeedDiffer) {
+  EXPECT_EQ(SeededRandom(42, 0).NextU64(), SeededRandom(42).NextU64());
+  EXPECT_EQ(SeededRandom(42, 7).NextU64(), SeededRandom(42, 7).NextU64());
+  std::set<uint64_t> firsts;
+  for (uint64_t seed = 0; seed < 30; ++seed) {
+    for (uint64_t stream = 0; stream < 30; ++stream) {
+      firsts.insert(SeededRandom(seed, stream).NextU64());
+    }
+  }
+  EXPECT_EQ(firsts.size(), 900u);
 }
 
 TEST(SeededRandom, GaussianHasZeroMeanAndUnitVariance) {

@@ -3,7 +3,7 @@
 #include <Eigen/Dense>
 #include <cmath>
 
-#include "trainer/lora/seeded_random.h"
+#include "core/seeded_random.h"
 
 namespace selvedge::trainer {
 namespace {
@@ -28,10 +28,10 @@ std::vector<float> FrozenA(const LoraLayout& layout, uint64_t seed, core::Thread
   const auto r = static_cast<Eigen::Index>(layout.rank());
   uint64_t stream = 0;
   for (const LoraTarget& target : layout.targets()) {
-    SeededRandom random(seed, stream++);
+    core::SeededRandom random(seed, stream++);
     RowMatrix basis(r, static_cast<Eigen::Index>(target.in));
     for (Eigen::Index i = 0; i < basis.size(); ++i) {
-      basis.data()[i] = static_cast<float>(random.Normal());
+      basis.data()[i] = static_cast<float>(random.NextGaussian());
     }
     basis = Orthonormal(basis);
     RowMatrix image(r, static_cast<Eigen::Index>(target.out));
@@ -51,11 +51,11 @@ std::vector<float> InitialWeights(const LoraLayout& layout, uint64_t seed) {
   if (layout.freeze_a()) return trained;
   uint64_t stream = 0;
   for (const LoraTarget& target : layout.targets()) {
-    SeededRandom random(seed, stream++);
+    core::SeededRandom random(seed, stream++);
     const double bound = 1 / std::sqrt(static_cast<double>(target.in));
     float* a = trained.data() + target.a_offset;
     for (size_t i = 0; i < layout.rank() * target.in; ++i) {
-      a[i] = static_cast<float>(bound * (2 * random.Uniform() - 1));
+      a[i] = static_cast<float>(bound * (2 * random.NextDouble() - 1));
     }
   }
   return trained;
