@@ -52,16 +52,20 @@ adapters::BaseShape Engine::Impl::base_shape() const {
   return {config.architecture, config.n_layers, config.n_heads, config.n_kv_heads, config.head_dim};
 }
 
-const std::string& Engine::Impl::BaseDigest() {
+Result<std::string> Engine::Impl::BaseDigest() {
   const std::lock_guard<std::mutex> lock(digest_mutex_);
-  if (base_digest_.empty()) base_digest_ = core::Hex(gguf::BaseDigest(file()));
-  return base_digest_;
+  if (!base_digest_.empty()) return base_digest_;
+  const std::string digest = core::Hex(gguf::BaseDigest(file()));
+  SELVEDGE_RETURN_IF_ERROR(file().bytes().Intact());
+  return base_digest_ = digest;
 }
 
-const std::string& Engine::Impl::FileSha256() {
+Result<std::string> Engine::Impl::FileSha256() {
   const std::lock_guard<std::mutex> lock(digest_mutex_);
-  if (file_sha256_.empty()) file_sha256_ = core::Hex(core::Sha256Of(file().bytes().bytes()));
-  return file_sha256_;
+  if (!file_sha256_.empty()) return file_sha256_;
+  const std::string digest = core::Hex(core::Sha256Of(file().bytes().bytes()));
+  SELVEDGE_RETURN_IF_ERROR(file().bytes().Intact());
+  return file_sha256_ = digest;
 }
 
 ModelInfo Engine::info() const {

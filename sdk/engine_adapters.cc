@@ -49,8 +49,8 @@ Result<AdapterRefresh> Engine::Impl::Refresh() {
     next.adapter = served.adapter;
     next.set = served.set;
   } else {
-    SELVEDGE_ASSIGN_OR_RETURN(auto stored,
-                              home->impl()->LoadAdapter(active, BaseDigest(), base_shape()));
+    SELVEDGE_ASSIGN_OR_RETURN(const std::string digest, BaseDigest());
+    SELVEDGE_ASSIGN_OR_RETURN(auto stored, home->impl()->LoadAdapter(active, digest, base_shape()));
     next.adapter = std::make_shared<const adapters::LoraAdapter>(std::move(stored.adapter));
     SELVEDGE_ASSIGN_OR_RETURN(next.set,
                               inference::AdapterSet::Build(*model, {{active, next.adapter, 1.0}}));
@@ -77,8 +77,9 @@ Result<std::shared_ptr<const inference::AdapterSet>> Engine::Impl::Adapters(
     }
   } else if (adapter != "none") {
     if (home == nullptr) return UsageError("adapters: an adapter id needs a home");
+    SELVEDGE_ASSIGN_OR_RETURN(const std::string digest, BaseDigest());
     SELVEDGE_ASSIGN_OR_RETURN(auto stored,
-                              home->impl()->LoadAdapter(adapter, BaseDigest(), base_shape()));
+                              home->impl()->LoadAdapter(adapter, digest, base_shape()));
     items.push_back(
         {adapter, std::make_shared<const adapters::LoraAdapter>(std::move(stored.adapter)), 1.0});
   }

@@ -30,8 +30,8 @@ struct Engine::Impl {
 
   const gguf::File& file() const { return model->file(); }
   adapters::BaseShape base_shape() const;
-  const std::string& BaseDigest();
-  const std::string& FileSha256();
+  Result<std::string> BaseDigest();
+  Result<std::string> FileSha256();
 
   // The set that a request with these options applies. kUsage, kNotFound, kPolicy, and what
   // reading and checking an adapter can give.

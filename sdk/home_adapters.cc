@@ -76,7 +76,7 @@ Result<adapters::StoredAdapter> Home::Impl::LoadAdapter(const std::string& id,
 
 Result<std::shared_ptr<const BaseModel>> Home::Impl::Base() {
   const Lock lock(base_mutex_);
-  if (base_ != nullptr) return base_;
+  if (base_ != nullptr && base_->model->file().bytes().Intact().ok()) return base_;
   SELVEDGE_ASSIGN_OR_RETURN(BaseModel loaded, LoadBaseModel(config.model_path));
   const std::string digest = core::Hex(gguf::BaseDigest(loaded.model->file()));
   if (digest != config.base_digest) {

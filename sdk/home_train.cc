@@ -24,8 +24,8 @@ Result<vault::FileLock> LockTraining(const Home::Impl& home) {
   }
 }
 
-TrainHost::Run RunOf(const PreparedJob& prepared, const TrainOptions& options,
-                     const std::atomic<bool>* stop,
+TrainHost::Run RunOf(const PreparedJob& prepared, const BaseModel& base,
+                     const TrainOptions& options, const std::atomic<bool>* stop,
                      const std::function<void(const TrainProgress&)>& on_progress) {
   TrainHost::Run run;
   run.job = prepared.job;
@@ -34,26 +34,35 @@ TrainHost::Run RunOf(const PreparedJob& prepared, const TrainOptions& options,
   run.dp = prepared.plan.dp;
   run.affordable = prepared.affordable;
   run.time_limit_s = options.time_limit_s;
+  run.base = base.model;
   run.stop = stop;
   run.on_progress = on_progress;
   return run;
 }
 
-Result<trainer::Outcome> RunTrainer(Home::Impl& home, PreparedJob& prepared, const BaseModel& base,
-                                    const TrainOptions& options, TrainHost& host) {
+// Tokenizes the job's records and asks the trainer about all of it.
+Status AdmitJob(const Home::Impl& home, const BaseModel& base, const TrainOptions& options,
+                trainer::Trainer& trainer, PreparedJob* job) {
+  SELVEDGE_ASSIGN_OR_RETURN(const trainer::Config config,
+                            TrainerConfig(job->plan, home.config, *base.model, options));
+  SELVEDGE_ASSIGN_OR_RETURN(job->groups,
+                            MakeGroups(*base.tokenizer, job->train, job->plan.seq_len));
+  return trainer.Check(*base.model, job->groups, config);
+}
+
+Result<trainer::Outcome> RunTrainer(const Home::Impl& home, PreparedJob& prepared,
+                                    const BaseModel& base, const TrainOptions& options,
+                                    trainer::Trainer& trainer, TrainHost& host) {
   SELVEDGE_ASSIGN_OR_RETURN(const trainer::Config config,
                             TrainerConfig(prepared.plan, home.config, *base.model, options));
-  SELVEDGE_ASSIGN_OR_RETURN(const std::vector<trainer::Group> groups,
-                            MakeGroups(*base.tokenizer, prepared.train, prepared.plan.seq_len));
-  SELVEDGE_ASSIGN_OR_RETURN(const std::unique_ptr<trainer::Trainer> trainer, MakeTrainer());
   Result<trainer::Outcome> outcome =
-      trainer->Run(base.model, groups, config, prepared.checkpoint, host);
+      trainer.Run(base.model, prepared.groups, config, prepared.checkpoint, host);
   if (!outcome.ok() && outcome.status().code() == StatusCode::kIncompatible &&
       !prepared.checkpoint.empty()) {
     // Made by another version of the trainer: start afresh; what was charged stays charged.
     prepared.checkpoint.clear();
     prepared.resumed = false;
-    return trainer->Run(base.model, groups, config, {}, host);
+    return trainer.Run(base.model, prepared.groups, config, {}, host);
   }
   return outcome;
 }
@@ -99,16 +108,18 @@ Result<TrainReport> Home::Train(const TrainOptions& options, const std::atomic<b
     SELVEDGE_RETURN_IF_ERROR(CheckConditions(options.when, home.vault->home()));
   }
   SELVEDGE_ASSIGN_OR_RETURN(const std::shared_ptr<const BaseModel> base, home.Base());
-  // Before anything is charged or recorded: an unknown module is the caller's mistake.
-  SELVEDGE_RETURN_IF_ERROR(TargetTensors(*base->model, options.target_modules).status());
+  SELVEDGE_ASSIGN_OR_RETURN(const std::unique_ptr<trainer::Trainer> trainer, MakeTrainer());
   PreparedJob prepared;
   {
     const Lock lock(home.mutex);
     SELVEDGE_RETURN_IF_ERROR(CleanUpAfterCrash(home));
-    SELVEDGE_ASSIGN_OR_RETURN(prepared, PrepareJob(home, options, *base));
+    SELVEDGE_ASSIGN_OR_RETURN(prepared, PrepareJob(home, options, *base, [&](PreparedJob* job) {
+                                return AdmitJob(home, *base, options, *trainer, job);
+                              }));
   }
-  TrainHost host(&home, RunOf(prepared, options, stop, on_progress));
-  const Result<trainer::Outcome> outcome = RunTrainer(home, prepared, *base, options, host);
+  TrainHost host(&home, RunOf(prepared, *base, options, stop, on_progress));
+  const Result<trainer::Outcome> outcome =
+      RunTrainer(home, prepared, *base, options, *trainer, host);
 
   TrainReport report;
   report.job_id = prepared.job.id;

@@ -47,20 +47,19 @@ bool TrainHost::ShouldStop() {
   return reason_ != StopReason::kNone;
 }
 
-double TrainHost::EpsilonNow(int64_t steps_here) {
-  if (!run_.dp) return 0;
+std::optional<double> TrainHost::EpsilonNow(int64_t steps_here, bool last_step) {
+  if (!run_.dp) return 0.0;
   const Clock::time_point now = Clock::now();
   const bool cheap = run_.event.sampling_rate >= 1;
-  if (!cheap && epsilon_at_ != Clock::time_point{} &&
+  if (!cheap && !last_step && epsilon_at_ != Clock::time_point{} &&
       Seconds(now - epsilon_at_) < kEpsilonEverySeconds) {
-    return epsilon_;
+    return std::nullopt;
   }
+  epsilon_at_ = now;
   MechanismEvent event = run_.event;
   event.steps = steps_here;
   const Result<double> epsilon = EpsilonWith(run_.charges, event, home_->config.delta);
-  if (epsilon.ok()) epsilon_ = *epsilon;
-  epsilon_at_ = now;
-  return epsilon_;
+  return epsilon.ok() ? std::optional<double>(*epsilon) : std::nullopt;
 }
 
 void TrainHost::OnProgress(const trainer::Progress& progress) {
@@ -72,11 +71,13 @@ void TrainHost::OnProgress(const trainer::Progress& progress) {
   shown.steps = progress.steps;
   shown.loss = progress.loss;
   shown.label_tokens_per_s = progress.label_tokens_per_s;
-  shown.epsilon_spent = EpsilonNow(progress.step - first_progress_ + 1);
+  shown.epsilon_spent =
+      EpsilonNow(progress.step - first_progress_ + 1, progress.step == progress.steps);
   run_.on_progress(shown);
 }
 
 Status TrainHost::SaveCheckpoint(const std::vector<uint8_t>& state) {
+  SELVEDGE_RETURN_IF_ERROR(run_.base->file().bytes().Intact());
   // What was learnt from records that are gone must not be kept.
   epoch_ = -1;
   if (RecordsGone()) reason_ = StopReason::kRecordsGone;

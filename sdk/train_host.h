@@ -4,6 +4,8 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +28,7 @@ class TrainHost final : public trainer::Host {
     bool dp = true;
     int64_t affordable = 0;
     double time_limit_s = 0;
+    std::shared_ptr<const inference::Model> base;  // whose bytes training reads
     const std::atomic<bool>* stop = nullptr;
     std::function<void(const TrainProgress&)> on_progress;
   };
@@ -44,7 +47,7 @@ class TrainHost final : public trainer::Host {
   using Clock = std::chrono::steady_clock;
   // True if the job was cancelled, by a revocation, a deletion or on request.
   bool RecordsGone();
-  double EpsilonNow(int64_t steps_here);
+  std::optional<double> EpsilonNow(int64_t steps_here, bool last_step);
 
   Home::Impl* home_;
   Run run_;
@@ -55,7 +58,6 @@ class TrainHost final : public trainer::Host {
   int64_t first_progress_ = -1;
   int64_t steps_done_ = 0;
   int64_t epoch_ = -1;
-  double epsilon_ = 0;
   Clock::time_point epsilon_at_{};
 };
 

@@ -1,6 +1,7 @@
 #pragma once
 // The stages of one training job; Home::Train walks through them in order.
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -24,8 +25,9 @@ struct PreparedJob {
   std::vector<uint8_t> checkpoint;  // empty: from the start
   std::vector<vault::EligibleRecord> train;
   std::vector<vault::EligibleRecord> heldout;
-  std::vector<JobCharges> charges;  // before this run
-  int64_t affordable = 0;           // steps that the budget still allows
+  std::vector<trainer::Group> groups;  // of the train records, set by Admit
+  std::vector<JobCharges> charges;     // before this run
+  int64_t affordable = 0;              // steps that the budget still allows
 };
 
 // kDeferred, naming each condition that does not hold or is unknown, and low storage.
@@ -35,9 +37,13 @@ Status CheckConditions(const std::vector<Condition>& wanted, const std::string& 
 // registry row are removed. Needs the home's mutex.
 Status CleanUpAfterCrash(Home::Impl& home);
 
-// Picks the job to resume or makes a new one. Needs the home's mutex.
-Result<PreparedJob> PrepareJob(Home::Impl& home, const TrainOptions& options,
-                               const BaseModel& base);
+// Says whether a chosen job can run at all, before a row of it is written.
+using Admit = std::function<Status(PreparedJob* job)>;
+
+// Picks the job to resume or makes a new one; what `admit` refuses leaves no trace. Needs the
+// home's mutex.
+Result<PreparedJob> PrepareJob(Home::Impl& home, const TrainOptions& options, const BaseModel& base,
+                               const Admit& admit);
 
 // Judges the finished weights, and signs, stores and activates them if they pass. Fills the report.
 Status FinishJob(Home::Impl& home, const PreparedJob& prepared, const BaseModel& base,

@@ -38,6 +38,21 @@ Status ZeroOrInRange(const char* option, double got, double low, double high) {
                     Text(low) + " to " + Text(high) + ", or 0 for the default");
 }
 
+Status CheckModuleNames(const std::vector<std::string>& modules) {
+  if (modules.empty()) return UsageError("train: target modules: none given");
+  for (const std::string& module : modules) {
+    const bool known =
+        module == "all-linear" || std::any_of(kModules.begin(), kModules.end(),
+                                              [&](const auto& m) { return module == m.first; });
+    if (!known) {
+      return UsageError(
+          "train: target modules: unknown name, allowed all-linear, q_proj, k_proj, "
+          "v_proj, o_proj, gate_proj, up_proj, down_proj");
+    }
+  }
+  return OkStatus();
+}
+
 }  // namespace
 
 Status CheckTrainOptions(const TrainOptions& o) {
@@ -61,8 +76,7 @@ Status CheckTrainOptions(const TrainOptions& o) {
   if (!o.dp && (o.epsilon > 0 || o.noise_multiplier > 0)) {
     return UsageError("train: epsilon and noise multiplier need --dp on");
   }
-  if (o.target_modules.empty()) return UsageError("train: target modules: none given");
-  return OkStatus();
+  return CheckModuleNames(o.target_modules);
 }
 
 std::vector<std::string> TargetModules(const std::vector<std::string>& modules) {
@@ -78,16 +92,7 @@ std::vector<std::string> TargetModules(const std::vector<std::string>& modules) 
 
 Result<std::vector<std::string>> TargetTensors(const inference::Model& model,
                                                const std::vector<std::string>& modules) {
-  for (const std::string& module : modules) {
-    const bool known =
-        module == "all-linear" || std::any_of(kModules.begin(), kModules.end(),
-                                              [&](const auto& m) { return module == m.first; });
-    if (!known) {
-      return UsageError(
-          "train: target modules: unknown name, allowed all-linear, q_proj, k_proj, "
-          "v_proj, o_proj, gate_proj, up_proj, down_proj");
-    }
-  }
+  SELVEDGE_RETURN_IF_ERROR(CheckModuleNames(modules));
   const std::vector<std::string> wanted = TargetModules(modules);
   std::vector<std::string> out;
   for (uint32_t layer = 0; layer < model.config().n_layers; ++layer) {

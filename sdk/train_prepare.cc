@@ -98,7 +98,7 @@ int64_t CountGroups(const std::vector<vault::EligibleRecord>& records) {
 
 // A new job, or the one found; in a transaction.
 Status Choose(Home::Impl& home, const TrainOptions& options, const BaseModel& base,
-              PreparedJob* out) {
+              const Admit& admit, PreparedJob* out) {
   SELVEDGE_RETURN_IF_ERROR(trainer::CheckTrainable(*base.model));
   Vault& v = *home.vault;
   const vault::Bytes config_hash =
@@ -111,6 +111,7 @@ Status Choose(Home::Impl& home, const TrainOptions& options, const BaseModel& ba
     out->job = found.front();
     SELVEDGE_ASSIGN_OR_RETURN(const bool restored, Restore(home, selection.train, out));
     if (restored) {
+      SELVEDGE_RETURN_IF_ERROR(admit(out));
       out->job.state = "running";
       out->job.reason.clear();
       return v.jobs().Update(out->job);
@@ -124,6 +125,7 @@ Status Choose(Home::Impl& home, const TrainOptions& options, const BaseModel& ba
   SELVEDGE_ASSIGN_OR_RETURN(
       out->plan, MakePlan(options, CountGroups(out->train), base.model->config().n_ctx, home.config,
                           out->charges));
+  SELVEDGE_RETURN_IF_ERROR(admit(out));
   out->job = {};
   out->job.id = NewJobId(v);
   out->job.state = "running";
@@ -168,12 +170,13 @@ Status CleanUpAfterCrash(Home::Impl& home) {
   });
 }
 
-Result<PreparedJob> PrepareJob(Home::Impl& home, const TrainOptions& options,
-                               const BaseModel& base) {
+Result<PreparedJob> PrepareJob(Home::Impl& home, const TrainOptions& options, const BaseModel& base,
+                               const Admit& admit) {
   SELVEDGE_RETURN_IF_ERROR(home.RequireIntactLedger());
   PreparedJob out;
   SELVEDGE_ASSIGN_OR_RETURN(out.charges, ReadCharges(home.vault->ledger()));
-  SELVEDGE_RETURN_IF_ERROR(home.vault->Update([&] { return Choose(home, options, base, &out); }));
+  SELVEDGE_RETURN_IF_ERROR(
+      home.vault->Update([&] { return Choose(home, options, base, admit, &out); }));
   if (!out.plan.dp) return out;
   SELVEDGE_ASSIGN_OR_RETURN(out.affordable,
                             AffordableSteps(out.charges, out.plan.Event(1), out.plan.steps,

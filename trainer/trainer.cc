@@ -12,6 +12,15 @@ namespace {
 
 class LibTorchTrainer final : public Trainer {
  public:
+  Status Check(const inference::Model& model, const std::vector<Group>& groups,
+               const Config& config) override {
+    try {
+      return CheckTraining(model, groups, config);
+    } catch (const std::exception& error) {
+      return InternalError(std::string("training: ") + error.what());
+    }
+  }
+
   // The edge of the files that call LibTorch: nothing is thrown past it.
   Result<Outcome> Run(std::shared_ptr<const inference::Model> model,
                       const std::vector<Group>& groups, const Config& config,

@@ -74,6 +74,9 @@ struct Outcome {
 class Trainer {
  public:
   virtual ~Trainer() = default;
+  // What Run would refuse before its first step (kUsage, kLimit); nothing is computed.
+  virtual Status Check(const inference::Model& model, const std::vector<Group>& groups,
+                       const Config& config) = 0;
   // `checkpoint` empty: start fresh. kIncompatible if it belongs to another base, config or data.
   virtual Result<Outcome> Run(std::shared_ptr<const inference::Model> model,
                               const std::vector<Group>& groups, const Config& config,

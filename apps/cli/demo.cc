@@ -58,9 +58,7 @@ Status Demonstrate(Context& context, const demo::DemoOptions& flags) {
     context.out.Note(stage);
   };
   events.on_progress = [&bar](const TrainProgress& progress) {
-    bar.Update(
-        progress.step, progress.steps,
-        "loss " + NumberText(progress.loss) + ", epsilon " + NumberText(progress.epsilon_spent));
+    bar.Update(progress.step, progress.steps, ProgressText(progress, true));
   };
   SELVEDGE_ASSIGN_OR_RETURN(const demo::DemoReport report,
                             demo::RunDemo(options, StopFlag(), events));

@@ -3,6 +3,7 @@
 
 #include "apps/cli/commands.h"
 #include "apps/cli/opening.h"
+#include "apps/cli/run_flags.h"
 #include "apps/cli/train_report.h"
 
 namespace selvedge::cli {
@@ -38,8 +39,10 @@ Status Show(Context& context, const std::string& id) {
   return OkStatus();
 }
 
-// The newest stopped job unless an id is given; its own configuration decides everything else.
-Status Resume(Context& context, std::string id) {
+// The newest stopped job unless an id is given; its own configuration decides what is trained.
+Status Resume(Context& context, std::string id, const RunFlags& flags) {
+  TrainOptions options;
+  SELVEDGE_RETURN_IF_ERROR(ApplyRunFlags(flags, &options));
   SELVEDGE_ASSIGN_OR_RETURN(Home home, OpenHome(context));
   SELVEDGE_ASSIGN_OR_RETURN(const auto jobs, home.Jobs());
   if (id.empty()) {
@@ -51,8 +54,6 @@ Status Resume(Context& context, std::string id) {
     if (newest == nullptr) return NotFoundError("jobs: no stopped job to resume");
     id = newest->id;
   }
-  TrainOptions options;
-  options.now = true;
   options.resume_job = id;
   options.threads = static_cast<int>(context.threads);
   SELVEDGE_ASSIGN_OR_RETURN(const TrainReport report,
@@ -76,8 +77,12 @@ void AddJobs(CommandLine* line) {
   line->Add(group, "list", "All jobs.", "selvedge jobs list --json", List);
   CLI::App* show = line->Add(group, "show", "One job.", "selvedge jobs show j-3",
                              [id](Context& context) { return Show(context, *id); });
-  CLI::App* resume = line->Add(group, "resume", "Go on with a stopped job.", "selvedge jobs resume",
-                               [id](Context& context) { return Resume(context, *id); });
+  auto run = std::make_shared<RunFlags>();
+  CLI::App* resume =
+      line->Add(group, "resume", "Go on with a stopped job, under conditions as `train` has them.",
+                "selvedge jobs resume --now",
+                [id, run](Context& context) { return Resume(context, *id, *run); });
+  AddRunFlags(resume, run.get());
   CLI::App* cancel =
       line->Add(group, "cancel", "Give a stopped job up.", "selvedge jobs cancel j-3",
                 [id](Context& context) { return Cancel(context, *id); });

@@ -1,8 +1,8 @@
-#include <algorithm>
 #include <memory>
 
 #include "apps/cli/commands.h"
 #include "apps/cli/opening.h"
+#include "apps/cli/run_flags.h"
 #include "apps/cli/train_report.h"
 
 namespace selvedge::cli {
@@ -10,38 +10,19 @@ namespace {
 
 struct TrainFlags {
   TrainOptions options;
-  std::string when;
+  RunFlags run;
   std::string dp = "on";
-  std::string target_modules;
+  std::string target_modules = "all-linear";
   int64_t rank = 8;
 };
-
-Result<std::vector<Condition>> ParseConditions(const std::string& list) {
-  const Condition all[] = {Condition::kCharging, Condition::kIdle, Condition::kCool,
-                           Condition::kUnmetered};
-  std::vector<Condition> conditions;
-  for (const std::string& name : SplitList(list, ',')) {
-    const auto* found = std::find_if(std::begin(all), std::end(all), [&](Condition condition) {
-      return name == ConditionName(condition);
-    });
-    if (found == std::end(all)) {
-      return UsageError("option: --when: '" + name +
-                        "', charging, idle, cool, unmetered are allowed");
-    }
-    conditions.push_back(*found);
-  }
-  return conditions;
-}
 
 Status Train(Context& context, const TrainFlags& flags) {
   TrainOptions options = flags.options;
   options.dp = flags.dp == "on";
   options.rank = static_cast<int>(flags.rank);
   options.threads = static_cast<int>(context.threads);
-  if (!flags.target_modules.empty()) options.target_modules = SplitList(flags.target_modules, ',');
-  if (!flags.when.empty()) {
-    SELVEDGE_ASSIGN_OR_RETURN(options.when, ParseConditions(flags.when));
-  }
+  options.target_modules = SplitList(flags.target_modules, ',');
+  SELVEDGE_RETURN_IF_ERROR(ApplyRunFlags(flags.run, &options));
   SELVEDGE_ASSIGN_OR_RETURN(Home home, OpenHome(context));
   SELVEDGE_ASSIGN_OR_RETURN(const TrainReport report,
                             RunTraining(home, options, context.out.quiet));
@@ -78,10 +59,6 @@ void AddScheduleFlags(CLI::App* app, TrainFlags* flags) {
          "Expected groups per step, drawn at random (default: all of them)");
   AddInt(app, "--seq-len", &options->seq_len, 8, int64_t{1} << 20,
          "Tokens kept of a record (default: the context)");
-  AddInt(app, "--memory-limit", &options->memory_limit_mb, 1, int64_t{1} << 30,
-         "Memory limit in MiB");
-  AddReal(app, "--time-limit", &options->time_limit_s, 1e-3, 1e9,
-          "Stop with a checkpoint after this many seconds");
   AddSeed(app, "-s,--seed", &options->seed, "Seed of order and initialisation, never of the noise");
 }
 
@@ -93,9 +70,7 @@ void AddTrain(CommandLine* line) {
       nullptr, "train", "Train an adapter on the stored records; resumes a job that was stopped.",
       "selvedge train --now --epsilon 4 --steps 40",
       [flags](Context& context) { return Train(context, *flags); });
-  CLI::Option* when = AddText(app, "--when", &flags->when, "LIST",
-                              "Conditions that must hold (default charging,idle,cool)");
-  app->add_flag("--now", flags->options.now, "Start whatever the conditions")->excludes(when);
+  AddRunFlags(app, &flags->run);
   AddPrivacyFlags(app, flags.get());
   AddAdapterFlags(app, flags.get());
   AddScheduleFlags(app, flags.get());

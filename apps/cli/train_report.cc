@@ -36,14 +36,20 @@ Json ToJson(const TrainReport& report) {
           {"privacy", ToJson(report.privacy)}};
 }
 
+std::string ProgressText(const TrainProgress& progress, bool dp) {
+  std::string text = "loss " + NumberText(progress.loss) + ", " +
+                     NumberText(progress.label_tokens_per_s) + " tokens/s";
+  if (dp && progress.epsilon_spent.has_value()) {
+    text += ", epsilon " + NumberText(*progress.epsilon_spent);
+  }
+  return text;
+}
+
 Result<TrainReport> RunTraining(Home& home, const TrainOptions& options, bool quiet) {
   CatchStopSignals();
   Progress bar("train", quiet);
   return home.Train(options, StopFlag(), [&bar, dp = options.dp](const TrainProgress& progress) {
-    const std::string privacy = dp ? ", epsilon " + NumberText(progress.epsilon_spent) : "";
-    bar.Update(progress.step, progress.steps,
-               "loss " + NumberText(progress.loss) + ", " +
-                   NumberText(progress.label_tokens_per_s) + " tokens/s" + privacy);
+    bar.Update(progress.step, progress.steps, ProgressText(progress, dp));
   });
 }
 

@@ -19,11 +19,13 @@
 
 namespace selvedge {
 
-// Where the 256-bit store key comes from. At most one of the two files.
+// Where the 256-bit key that wraps the store key comes from. At most one of the three.
 struct KeySource {
   std::string key_file;         // 32 raw bytes or 64 hex digits, mode 0600
   std::string passphrase_file;  // first line, through Argon2id with the home's salt
-  // Neither: a key file of the home's own, HOME/key, made at Create (protects copies of the
+  std::string provider;         // "keyring:NAME": the kernel keyring's key of type "user" and this
+                                // description; whoever logs in puts it there, Selvedge only reads it
+  // None: a key file of the home's own, HOME/key, made at Create (protects copies of the
   // database, not of the home).
 };
 
@@ -44,7 +46,8 @@ struct HomeInfo {
   double delta = 0;
   int64_t schema_version = 0;
   std::string cipher;        // e.g. "sqlcipher 4"
-  std::string key_provider;  // "passphrase" | "key-file" | "home-key-file"
+  std::string public_key;    // Ed25519 in hex: what others trust, and seal bundles to
+  std::string key_provider;  // "passphrase" | "key-file" | "keyring" | "home-key-file"
 };
 
 struct Consent {
@@ -186,7 +189,8 @@ struct TrainProgress {
   int64_t steps = 0;
   double loss = 0;  // shown to the owner, never stored
   double label_tokens_per_s = 0;
-  double epsilon_spent = 0;
+  // After this step. Empty where working it out would slow training down; never at the last step.
+  std::optional<double> epsilon_spent;
 };
 
 struct TrainReport {
@@ -227,8 +231,9 @@ class Home {
   HomeInfo info() const;
   std::string model_path() const;
 
-  // Wraps the store key with another key; the present one no longer opens this home, but together
-  // with an old copy of key.json it still would.
+  // Wraps the store key with another key; an empty source makes a new key file of the home's own.
+  // The present key no longer opens this home, but together with an old copy of key.json it still
+  // would. A crash leaves the old key or the new one in force. kBusy if another process does it too.
   Status ChangeKey(const KeySource& key);
 
   // Consent. Nothing is stored or used for training without a grant of its source.

@@ -3,7 +3,7 @@
 // Status.
 //
 // A message says what, where, got and allowed, e.g.
-//   model file: tensor 'blk.3.ffn_up.weight' ends at 981504, file has 983040 bytes
+//   m.gguf: tensor 'blk.3.ffn_up.weight' ends at 981504, file has 983040 bytes
 // and never holds anything a user wrote (prompt, record, token), a key, or an absolute path of the
 // home.
 

@@ -16,8 +16,11 @@ class Where {
   static Result<Where> From(const RecordFilter& filter) {
     Where w;
     if (filter.before) {
-      SELVEDGE_ASSIGN_OR_RETURN(const int64_t before, ParseTime(*filter.before));
-      w.before_ = before;
+      const Result<int64_t> before = ParseTime(*filter.before);
+      if (!before.ok()) {
+        return UsageError("filter: before: no date, allowed e.g. 2026-01-31 or 2026-01-31T09:30Z");
+      }
+      w.before_ = *before;
       w.sql_ += " AND ts < ?";
     }
     if (filter.source) w.AddText(" AND source = ?", *filter.source);

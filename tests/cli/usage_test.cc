@@ -55,6 +55,8 @@ const std::vector<Wrong> kWrong = {
     {"EpsilonZero", {"train", "--epsilon", "0"}, "--epsilon"},                              // F13
     {"SigmaZero", {"train", "--noise-multiplier", "0"}, "--noise-multiplier"},              // F13
     {"WhenUnknown", {"train", "--when", "charged"}, "charging"},
+    {"WhenEmpty", {"train", "--when", ""}, "charging"},
+    {"WhenEmptyOnResume", {"jobs", "resume", "--when", ""}, "charging"},
     {"NowAndWhen", {"train", "--now", "--when", "idle"}, "--now"},
     {"BothKeys",
      {"data", "stats", "--key-file", "a", "--passphrase-file", "b"},

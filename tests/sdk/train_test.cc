@@ -27,7 +27,7 @@ TEST_F(Training, APrivateRunIsChargedStepByStepAndJudged) {
   std::vector<double> spent;
   const auto report = home_->Train(options_now_, nullptr, [&](const TrainProgress& p) {
     EXPECT_EQ(p.steps, 3);
-    spent.push_back(p.epsilon_spent);
+    spent.push_back(p.epsilon_spent.value());
   });
   ASSERT_TRUE(report.ok()) << report.status().message();
   EXPECT_EQ(report->state, "done");
@@ -53,6 +53,55 @@ TEST_F(Training, APrivateRunIsChargedStepByStepAndJudged) {
   ASSERT_EQ(adapters->size(), 1u);
   EXPECT_EQ(adapters->front().state, report->gate == "accepted" ? "active" : "rejected");
   EXPECT_EQ(adapters->front().privacy.steps, 3);
+}
+
+TEST_F(Training, SampledRunsShowNoEpsilonOfAnEarlierStep) {
+  MakeWithRecords(60);
+  options_now_.batch_size = 8;
+  std::vector<std::optional<double>> shown;
+  const auto report = home_->Train(
+      options_now_, nullptr, [&](const TrainProgress& p) { shown.push_back(p.epsilon_spent); });
+  ASSERT_TRUE(report.ok()) << report.status().message();
+  ASSERT_EQ(shown.size(), 3u);
+  ASSERT_TRUE(shown[2].has_value());
+  EXPECT_NEAR(report->epsilon_spent, *shown[2], 1e-9);
+  for (size_t i = 0; i < 2; ++i) {
+    EXPECT_LT(shown[i].value_or(0), *shown[2]);
+  }
+}
+
+TEST_F(Training, WhatCannotRunIsRefusedBeforeAnythingIsRecorded) {
+  MakeWithRecords(60);
+  TrainOptions wide = options_now_;  // k_proj of the embedded model has fewer rows than this
+  wide.rank = 256;
+  wide.target_modules = {"k_proj"};
+  EXPECT_EQ(home_->Train(wide, nullptr, nullptr).status().code(), StatusCode::kUsage);
+  TrainOptions tight = options_now_;
+  tight.memory_limit_mb = 1;
+  EXPECT_EQ(home_->Train(tight, nullptr, nullptr).status().code(), StatusCode::kLimit);
+  TrainOptions unnamed = options_now_;
+  unnamed.target_modules = {""};
+  EXPECT_EQ(home_->Train(unnamed, nullptr, nullptr).status().code(), StatusCode::kUsage);
+  EXPECT_TRUE(home_->Jobs()->empty());
+  EXPECT_TRUE(home_->Privacy()->releases.empty());
+  EXPECT_EQ(home_->Privacy()->epsilon_spent, 0);
+}
+
+TEST_F(Training, AResumeThatCannotRunLeavesTheJobStopped) {
+  MakeWithRecords(60);
+  std::atomic<bool> stop = false;
+  const auto stopped = home_->Train(options_now_, &stop, [&](const TrainProgress& p) {
+    if (p.step == 1) stop = true;
+  });
+  ASSERT_EQ(stopped.status().code(), StatusCode::kCancelled);
+  TrainOptions tight = options_now_;
+  tight.memory_limit_mb = 1;
+  EXPECT_EQ(home_->Train(tight, nullptr, nullptr).status().code(), StatusCode::kLimit);
+  ASSERT_EQ(home_->Jobs()->size(), 1u);
+  EXPECT_EQ(home_->Jobs()->front().state, "stopped");
+  const auto report = home_->Train(options_now_, nullptr, nullptr);
+  ASSERT_TRUE(report.ok()) << report.status().message();
+  EXPECT_EQ(report->resumed_from_step, 1);
 }
 
 TEST_F(Training, WithoutPrivacyItLearnsTheRecordsAndSaysSo) {

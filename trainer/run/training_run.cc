@@ -6,8 +6,8 @@
 #include <optional>
 
 #include "core/secure_random.h"
+#include "core/seeded_random.h"
 #include "trainer/lora/init.h"
-#include "trainer/lora/seeded_random.h"
 #include "trainer/optim/schedule.h"
 #include "trainer/run/checkpoint.h"
 #include "trainer/run/gradient_pass.h"
@@ -32,9 +32,9 @@ double SecondsSince(Clock::time_point start) {
 // Sampling without privacy: each group with probability q, reproducible from (seed, step).
 std::vector<uint32_t> SampleSeeded(const Config& config, size_t groups, int64_t step) {
   std::vector<uint32_t> sampled;
-  SeededRandom random(config.seed, 0x73616d70u + static_cast<uint64_t>(step));
+  core::SeededRandom random(config.seed, 0x73616d70u + static_cast<uint64_t>(step));
   for (uint32_t i = 0; i < groups; ++i) {
-    if (config.plan.sampling_rate >= 1 || random.Uniform() < config.plan.sampling_rate) {
+    if (config.plan.sampling_rate >= 1 || random.NextDouble() < config.plan.sampling_rate) {
       sampled.push_back(i);
     }
   }
@@ -136,8 +136,9 @@ Status TrainingRun::PrivateStep() {
   SELVEDGE_ASSIGN_OR_RETURN(
       privacy::NoisedGradient noised,
       privacy::AddNoise(std::move(sum).Finish(), std::move(receipt), *random_));
-  return FinishStep(
-      DpAdam(adam_, layout_.TensorEnds()).Step(std::move(noised), schedule_.Rate(state_.step), &state_.optimizer), sums);
+  return FinishStep(DpAdam(adam_, layout_.TensorEnds())
+                        .Step(std::move(noised), schedule_.Rate(state_.step), &state_.optimizer),
+                    sums);
 }
 
 Status TrainingRun::PlainStep() {
@@ -217,25 +218,43 @@ Result<Outcome> TrainingRun::Finish(bool stopped) {
   return outcome;
 }
 
+// Where the numbers lie and how large a micro-batch may be.
+struct RunPlan {
+  LoraLayout layout;
+  MemoryPlan memory;
+};
+
+// Everything that can be refused before the first step. Completes the plan's parameter count.
+Result<RunPlan> PlanRun(const inference::Model& model, const std::vector<Group>& groups,
+                        Config* config) {
+  SELVEDGE_RETURN_IF_ERROR(CheckTrainable(model));
+  SELVEDGE_ASSIGN_OR_RETURN(const size_t longest, ValidateRun(model.config(), groups, *config));
+  SELVEDGE_ASSIGN_OR_RETURN(LoraLayout layout, LoraLayout::Create(model, *config));
+  if (config->dp) {
+    if (config->plan.parameters == 0) config->plan.parameters = layout.trained();
+    if (config->plan.parameters != layout.trained()) {
+      return UsageError("training: the plan is for " + std::to_string(config->plan.parameters) +
+                        " parameters, the adapter trains " + std::to_string(layout.trained()));
+    }
+    SELVEDGE_RETURN_IF_ERROR(config->plan.Validate());
+  }
+  const int threads = core::ThreadPool(config->threads).threads();
+  SELVEDGE_ASSIGN_OR_RETURN(const MemoryPlan memory, PlanMemory(model, layout, config->dp, longest,
+                                                                threads, config->memory_limit_mb));
+  return RunPlan{std::move(layout), memory};
+}
+
 }  // namespace
+
+Status CheckTraining(const inference::Model& model, const std::vector<Group>& groups,
+                     Config config) {
+  return PlanRun(model, groups, &config).status();
+}
 
 Result<Outcome> RunTraining(const inference::Model& model, const std::vector<Group>& groups,
                             Config config, const std::vector<uint8_t>& checkpoint, Host& host) {
-  SELVEDGE_RETURN_IF_ERROR(CheckTrainable(model));
-  SELVEDGE_ASSIGN_OR_RETURN(const size_t longest, ValidateRun(model.config(), groups, config));
-  SELVEDGE_ASSIGN_OR_RETURN(LoraLayout layout, LoraLayout::Create(model, config));
-  if (config.dp) {
-    if (config.plan.parameters == 0) config.plan.parameters = layout.trained();
-    if (config.plan.parameters != layout.trained()) {
-      return UsageError("training: the plan is for " + std::to_string(config.plan.parameters) +
-                        " parameters, the adapter trains " + std::to_string(layout.trained()));
-    }
-    SELVEDGE_RETURN_IF_ERROR(config.plan.Validate());
-  }
-  const int threads = core::ThreadPool(config.threads).threads();
-  SELVEDGE_ASSIGN_OR_RETURN(const MemoryPlan memory, PlanMemory(model, layout, config.dp, longest,
-                                                                threads, config.memory_limit_mb));
-  TrainingRun run(model, groups, config, std::move(layout), memory, host);
+  SELVEDGE_ASSIGN_OR_RETURN(RunPlan plan, PlanRun(model, groups, &config));
+  TrainingRun run(model, groups, config, std::move(plan.layout), plan.memory, host);
   SELVEDGE_RETURN_IF_ERROR(run.Start(checkpoint));
   return run.Loop();
 }
