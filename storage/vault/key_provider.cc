@@ -1,11 +1,16 @@
 #include "storage/vault/key_provider.h"
 
+#include <linux/keyctl.h>
 #include <sodium.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -116,27 +121,78 @@ class PassphraseProvider final : public KeyProvider {
   std::string path_;
 };
 
+// A key of type "user" in the kernel's keyrings of this session and user; see keyrings(7).
+class KeyringProvider final : public KeyProvider {
+ public:
+  explicit KeyringProvider(std::string description) : description_(std::move(description)) {}
+  const char* name() const override { return "keyring"; }
+
+  Result<SecretKey> Key(const KdfParams&) const override {
+    const long id = syscall(SYS_request_key, "user", description_.c_str(), nullptr, 0);
+    if (id < 0) return Failed();
+    WipedBytes payload{std::vector<uint8_t>(kMaxSecretFileBytes)};
+    const long got =
+        syscall(SYS_keyctl, KEYCTL_READ, id, payload.bytes.data(), payload.bytes.size());
+    if (got < 0) return Failed();
+    const size_t size = std::min(static_cast<size_t>(got), payload.bytes.size());
+    return ParseKey(std::span<const uint8_t>(payload.bytes).first(size), "keyring");
+  }
+
+ private:
+  static Status Failed() {
+    if (errno == ENOKEY || errno == EKEYEXPIRED || errno == EKEYREVOKED || errno == EKEYREJECTED) {
+      return KeyLostError("keyring: it has no such key; load it, then try again");
+    }
+    return IoError(std::string("keyring: ") + strerrordesc_np(errno));
+  }
+
+  std::string description_;
+};
+
+Result<std::unique_ptr<KeyProvider>> MakeNamedProvider(const std::string& name) {
+  constexpr std::string_view kKeyring = "keyring:";
+  constexpr size_t kMaxDescription = 255;
+  if (!name.starts_with(kKeyring) || name.size() == kKeyring.size() ||
+      name.size() > kKeyring.size() + kMaxDescription || name.find('\0') != std::string::npos) {
+    return UsageError("key provider: unknown, allowed keyring:NAME");
+  }
+  return std::unique_ptr<KeyProvider>(
+      std::make_unique<KeyringProvider>(name.substr(kKeyring.size())));
+}
+
 }  // namespace
+
+bool WantsHomeKey(const KeySource& source) {
+  return source.key_file.empty() && source.passphrase_file.empty() && source.provider.empty();
+}
 
 Result<std::unique_ptr<KeyProvider>> MakeKeyProvider(const std::string& home,
                                                      const KeySource& source) {
-  if (!source.key_file.empty() && !source.passphrase_file.empty()) {
-    return UsageError("key: both a key file and a passphrase file given, one is allowed");
+  const int named =
+      !source.key_file.empty() + !source.passphrase_file.empty() + !source.provider.empty();
+  if (named > 1) {
+    return UsageError(
+        "key: only one of a key file, a passphrase file and a key provider is allowed");
   }
+  if (!source.provider.empty()) return MakeNamedProvider(source.provider);
   std::unique_ptr<KeyProvider> provider;
   if (!source.passphrase_file.empty()) {
     provider = std::make_unique<PassphraseProvider>(source.passphrase_file);
   } else if (!source.key_file.empty()) {
     provider = std::make_unique<KeyFileProvider>(source.key_file, "key-file", "key file");
   } else {
-    provider = std::make_unique<KeyFileProvider>(home + "/key", "home-key-file", "home's key file");
+    provider = HomeKeyProvider(home + "/key");
   }
   return provider;
 }
 
-Status CreateHomeKeyFile(const std::string& home) {
+std::unique_ptr<KeyProvider> HomeKeyProvider(const std::string& path) {
+  return std::make_unique<KeyFileProvider>(path, "home-key-file", "home's key file");
+}
+
+Status CreateHomeKeyFile(const std::string& path) {
   const SecretKey key = SecretKey::Random();
-  return core::WriteFileAtomic(home + "/key", std::span<const uint8_t>(key.bytes()));
+  return core::WriteFileAtomic(path, std::span<const uint8_t>(key.bytes()));
 }
 
 }  // namespace selvedge::vault

@@ -23,18 +23,24 @@ struct KdfParams {
 class KeyProvider {
  public:
   virtual ~KeyProvider() = default;
-  virtual const char* name() const = 0;  // "passphrase" | "key-file" | "home-key-file"
+  virtual const char* name() const = 0;  // "passphrase" | "key-file" | "keyring" | "home-key-file"
   virtual bool uses_kdf() const { return false; }
   // The wrapping key; `kdf` is read only if uses_kdf(). kKeyLost if the file is gone, kAuth or
   // kFormat if it cannot be a key, kLimit for an overlong passphrase.
   virtual Result<SecretKey> Key(const KdfParams& kdf) const = 0;
 };
 
-// The provider that `source` names; nothing is read yet. kUsage if it names two.
+// Whether `source` asks for a key file of the home's own.
+bool WantsHomeKey(const KeySource& source);
+
+// The provider that `source` names; nothing is read yet. kUsage if it names two, or an unknown one.
 Result<std::unique_ptr<KeyProvider>> MakeKeyProvider(const std::string& home,
                                                      const KeySource& source);
 
-// Writes HOME/key with fresh random bytes, mode 0600.
-Status CreateHomeKeyFile(const std::string& home);
+// The home's own key file, lying at `path`.
+std::unique_ptr<KeyProvider> HomeKeyProvider(const std::string& path);
+
+// Writes `path` with fresh random bytes, mode 0600.
+Status CreateHomeKeyFile(const std::string& path);
 
 }  // namespace selvedge::vault

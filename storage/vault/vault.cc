@@ -4,11 +4,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <system_error>
+#include <vector>
 
 #include "core/file_io.h"
 #include "storage/vault/anchor_v1.h"
@@ -98,6 +100,60 @@ Result<KeyBlobInfo> UpgradeKeyBlob(const std::string& home, const KeyProvider& p
   return KeyBlobInfo{kKeyBlobVersion, 1};
 }
 
+// A new key of the home's own lies here until key.json is wrapped with it.
+constexpr char kNextKey[] = "/key.new";
+
+Status TakeNextKey(const std::string& home) {
+  // ENOENT: another process that opened the home has done it.
+  if (std::rename((home + kNextKey).c_str(), (home + "/key").c_str()) != 0 && errno != ENOENT) {
+    return IoError(std::string("keys: new key file: ") + std::strerror(errno));
+  }
+  return OkStatus();
+}
+
+// A change of the home's own key file that was interrupted after key.json was written: the next key
+// is the one in force. `otherwise` if it is not.
+Result<SecretKey> FinishKeyChange(const std::string& home, const std::string& blob,
+                                  const Status& otherwise) {
+  if (!Exists(home + kNextKey)) return otherwise;
+  Result<SecretKey> store_key = UnwrapStoreKey(*HomeKeyProvider(home + kNextKey), blob);
+  if (!store_key.ok()) return otherwise;
+  SELVEDGE_RETURN_IF_ERROR(TakeNextKey(home));
+  return store_key;
+}
+
+// Before key.new is written again: the one that is there may be the key in force.
+Status FinishPendingKeyChange(const std::string& home) {
+  if (!Exists(home + kNextKey)) return OkStatus();
+  SELVEDGE_ASSIGN_OR_RETURN(const std::string blob,
+                            core::ReadTextFile(home + "/key.json", kMaxKeyBlobBytes));
+  const Status not_in_force = AuthError("key.new: not in force");
+  const Result<SecretKey> key = FinishKeyChange(home, blob, not_in_force);
+  if (key.ok()) return OkStatus();
+  if (key.status().code() != StatusCode::kAuth) return key.status();
+  if (unlink((home + kNextKey).c_str()) != 0) return IoError("keys: key.new: cannot be removed");
+  return OkStatus();
+}
+
+// Deletes the named files of a home, and what a crash left of writing one of them
+// (core::WriteFileAtomic), and makes that last. Sets `found` if there was any.
+Status UnlinkAll(const std::string& home, const std::vector<std::string>& names, bool* found) {
+  std::error_code ec;
+  for (const auto& entry : fs::directory_iterator(home, ec)) {
+    const std::string file = entry.path().filename().string();
+    const bool ours = std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+      return file == name || file.starts_with(name + ".tmp-");
+    });
+    if (!ours) continue;
+    if (unlink(entry.path().c_str()) != 0 && errno != ENOENT) {
+      return IoError("home: erase: " + file + ": " + std::strerror(errno));
+    }
+    *found = true;
+  }
+  if (ec) return IoError("home: erase: " + ec.message());
+  return core::SyncFolder(home);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Vault>> Vault::Create(const std::string& path, const KeySource& key,
@@ -109,9 +165,7 @@ Result<std::unique_ptr<Vault>> Vault::Create(const std::string& path, const KeyS
   for (const char* folder : {"/checkpoints", "/adapters"}) {
     SELVEDGE_RETURN_IF_ERROR(core::MakePrivateFolder(staging.path() + folder));
   }
-  if (key.key_file.empty() && key.passphrase_file.empty()) {
-    SELVEDGE_RETURN_IF_ERROR(CreateHomeKeyFile(staging.path()));
-  }
+  if (WantsHomeKey(key)) SELVEDGE_RETURN_IF_ERROR(CreateHomeKeyFile(staging.path() + "/key"));
   SELVEDGE_ASSIGN_OR_RETURN(const std::unique_ptr<KeyProvider> provider,
                             MakeKeyProvider(staging.path(), key));
   SecretKey store_key = SecretKey::Random();
@@ -145,15 +199,19 @@ Result<std::unique_ptr<Vault>> Vault::Open(const std::string& path, const KeySou
     return code == StatusCode::kIo ? IoError("key.json: cannot be read")
                                    : AuthError("key.json: damaged, the home is untouched");
   }
-  SELVEDGE_ASSIGN_OR_RETURN(SecretKey store_key, UnwrapStoreKey(*provider, *blob));
+  Result<SecretKey> store_key = UnwrapStoreKey(*provider, *blob);
+  if (!store_key.ok() && WantsHomeKey(key)) {
+    store_key = FinishKeyChange(home, *blob, store_key.status());
+  }
+  if (!store_key.ok()) return store_key.status();
   if (!has_database) return FormatError("vault.db: missing, the key is there");
   SELVEDGE_ASSIGN_OR_RETURN(KeyBlobInfo info, ReadKeyBlobInfo(*blob));
   if (info.version == 1) {
-    SELVEDGE_ASSIGN_OR_RETURN(info, UpgradeKeyBlob(home, *provider, store_key));
+    SELVEDGE_ASSIGN_OR_RETURN(info, UpgradeKeyBlob(home, *provider, *store_key));
   } else {
-    SELVEDGE_RETURN_IF_ERROR(ReadLedgerHead(*blob, LedgerKey(store_key)).status());
+    SELVEDGE_RETURN_IF_ERROR(ReadLedgerHead(*blob, LedgerKey(*store_key)).status());
   }
-  return OpenWith(home, std::move(store_key), provider->name(), info.epoch, false);
+  return OpenWith(home, std::move(store_key).value(), provider->name(), info.epoch, false);
 }
 
 Result<std::unique_ptr<Vault>> Vault::OpenWith(const std::string& home, SecretKey store_key,
@@ -198,26 +256,29 @@ Status Vault::CheckEpoch(uint64_t epoch) {
   return settings_->SetText(kKeyEpoch, std::to_string(blob));
 }
 
+// The order makes a crash harmless at each point: key.json decides which key is in force, and a key
+// is there before key.json needs it.
 Status Vault::ChangeKey(const KeySource& key) {
   // key.json is rewritten with each ledger row: only who holds the write lock may do so.
   SELVEDGE_ASSIGN_OR_RETURN(Transaction lock, Transaction::Begin(*db_));
-  const bool own_file = key.key_file.empty() && key.passphrase_file.empty();
-  if (own_file && provider_ != "home-key-file") {
-    SELVEDGE_RETURN_IF_ERROR(CreateHomeKeyFile(home_));
-  }
-  SELVEDGE_ASSIGN_OR_RETURN(const std::unique_ptr<KeyProvider> provider,
-                            MakeKeyProvider(home_, key));
+  const bool own_file = WantsHomeKey(key);
+  const std::string next = home_ + kNextKey;
+  SELVEDGE_RETURN_IF_ERROR(FinishPendingKeyChange(home_));
+  if (own_file) SELVEDGE_RETURN_IF_ERROR(CreateHomeKeyFile(next));
+  SELVEDGE_ASSIGN_OR_RETURN(std::unique_ptr<KeyProvider> provider, MakeKeyProvider(home_, key));
+  if (own_file) provider = HomeKeyProvider(next);
   SELVEDGE_ASSIGN_OR_RETURN(const int64_t epoch, settings_->Counter(kKeyEpoch));
   SELVEDGE_ASSIGN_OR_RETURN(const LedgerHead head, ledger_->RecordedHead());
   SELVEDGE_ASSIGN_OR_RETURN(
       const std::string blob,
       WrapStoreKey(*provider, store_key_, static_cast<uint64_t>(epoch) + 1, head));
   SELVEDGE_RETURN_IF_ERROR(core::WriteFileAtomic(home_ + "/key.json", blob));
+  if (own_file) SELVEDGE_RETURN_IF_ERROR(TakeNextKey(home_));
   SELVEDGE_RETURN_IF_ERROR(settings_->SetText(kKeyEpoch, std::to_string(epoch + 1)));
   SELVEDGE_RETURN_IF_ERROR(lock.Commit());
-  if (!own_file && provider_ == "home-key-file") unlink((home_ + "/key").c_str());
   provider_ = provider->name();
-  return OkStatus();
+  if (own_file || unlink((home_ + "/key").c_str()) == 0 || errno == ENOENT) return OkStatus();
+  return IoError("keys: the home's old key file cannot be removed; it no longer opens the home");
 }
 
 Bytes Vault::KeyedHash(std::string_view purpose, std::string_view text) const {
@@ -252,13 +313,13 @@ Status EraseHome(const std::string& path) {
   const std::string home = WithoutTrailingSlash(path);
   SELVEDGE_RETURN_IF_ERROR(CheckFolder(home));
   bool found = false;
-  for (const char* file : {"/key.json", "/key", "/vault.db", "/vault.db-wal", "/vault.db-shm",
-                           kAnchorV1File, "/train.lock"}) {
-    found = unlink((home + file).c_str()) == 0 || found;
-  }
-  std::error_code ec;
+  SELVEDGE_RETURN_IF_ERROR(UnlinkAll(home, {"key.json", "key", "key.new"}, &found));
+  SELVEDGE_RETURN_IF_ERROR(UnlinkAll(
+      home, {"vault.db", "vault.db-wal", "vault.db-shm", &kAnchorV1File[1], "train.lock"}, &found));
   for (const char* folder : {"/checkpoints", "/adapters"}) {
+    std::error_code ec;
     found = fs::remove_all(home + folder, ec) > 0 || found;
+    if (ec) return IoError(std::string("home: erase: ") + (folder + 1) + ": " + ec.message());
   }
   if (!found) return NotFoundError("home: there is none at this path");
   rmdir(home.c_str());  // stays if the owner keeps other things in it
