@@ -31,8 +31,10 @@ Result<LoraAdapter> ParsePeft(std::string_view config,
                               std::shared_ptr<const core::MappedFile> weights,
                               const BaseShape& base);
 
-// The same adapter gives the same bytes, and they are what PEFT writes for it in float32: tensors
-// in name order. kIncompatible if one rank and alpha cannot describe all tensors.
+// The same adapter gives the same bytes: float32, tensors in name order. Names and shapes follow
+// PEFT's source (huggingface/peft 5d602fd: lora_A is Linear(in, r) and lora_B Linear(r, out) in
+// tuners/lora/layer.py, keys without the adapter's name in utils/save_and_load.py); no test loads
+// them with PEFT itself. kIncompatible if one rank and alpha cannot describe all tensors.
 Result<PeftFiles> SerializePeft(const LoraAdapter& adapter, const BaseShape& base);
 
 }  // namespace selvedge::adapters

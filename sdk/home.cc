@@ -147,6 +147,7 @@ HomeInfo Home::info() const {
   info.delta = impl_->config.delta;
   info.schema_version = vault::kSchemaVersion;
   info.cipher = impl_->vault->database().cipher();
+  info.public_key = core::Hex(impl_->config.public_key);
   info.key_provider = impl_->vault->provider();
   return info;
 }

@@ -5,19 +5,26 @@
 #include <string>
 #include <vector>
 
+#include <selvedge/engine.h>
 #include <selvedge/home.h>
 #include <selvedge/status.h>
 
 namespace selvedge {
 
 enum class AdapterFormat {
-  kPeft,  // a folder with adapter_config.json and adapter_model.safetensors
-  kGguf,  // llama.cpp's LoRA file
+  kPeft,    // a folder with adapter_config.json and adapter_model.safetensors
+  kGguf,    // llama.cpp's LoRA file
+  kBundle,  // one signed file for another Selvedge home (docs/formats/bundle.md)
 };
 
 struct ExportOptions {
   AdapterFormat format = AdapterFormat::kPeft;
   bool allow_without_privacy = false;  // export an adapter that was trained with dp off
+  std::string to;  // kBundle: the receiving home's public key, who alone can open it; else empty
+};
+
+struct ImportOptions {
+  std::string trust;  // public key of the home that signed a bundle; a bundle needs it
 };
 
 struct InterchangeReport {
@@ -38,6 +45,20 @@ Result<InterchangeReport> ExportAdapter(const Home& home, const std::string& id,
 // home's key. It is not activated, has no privacy statement (dp is false) and was not seen by the
 // gate. kNotFound, kFormat, kNumeric; kIncompatible for a pickle, a feature that is not supported
 // or tensors that are not the base's.
-Result<InterchangeReport> ImportAdapter(Home& home, const std::string& path);
+// A bundle keeps its id and its sender's privacy statement; kAuth unless the trusted home signed it
+// for this home or for everybody, kUsage if an adapter of this id is or was here.
+Result<InterchangeReport> ImportAdapter(Home& home, const std::string& path,
+                                        const ImportOptions& options = {});
+
+// Writes the base model with the adapter added to its weights, each tensor in its own type, as a
+// GGUF file. Needs memory for twice the base. Errors as ExportAdapter; kIncompatible for a tensor
+// type that cannot be written.
+Result<InterchangeReport> MergeAdapter(const Home& home, const std::string& id,
+                                       const std::string& out, const ExportOptions& options);
+
+// A PEFT folder becomes a GGUF LoRA file, a GGUF LoRA file a PEFT folder. `base` says in which
+// order rows lie. kUsage if `out` is there already; reading as ImportAdapter.
+Result<InterchangeReport> ConvertAdapter(const Engine& base, const std::string& in,
+                                         const std::string& out);
 
 }  // namespace selvedge

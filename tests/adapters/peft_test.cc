@@ -64,7 +64,9 @@ TEST(Peft, ReadsAModuleAndPermutesItsRows) {
   EXPECT_EQ(tensor.b, (std::vector<float>{0, 0, 2, 2, 1, 1, 3, 3, 4, 4, 6, 6, 5, 5, 7, 7}));
 }
 
-TEST(Peft, WritesTheNamesAndShapesOfHuggingFace) {
+// SOURCE: huggingface/peft 5d602fd, read and not run: utils/save_and_load.py (keys "base_model.model."
+// + module + ".lora_A.weight") and tuners/lora/layer.py (lora_A [r, in], lora_B [out, r]).
+TEST(Peft, WritesTheNamesAndShapesThatPeftsSourceGives) {
   const auto files = SerializePeft(SampleAdapter(), SampleBase());
   ASSERT_TRUE(files.ok()) << files.status().message();
   const auto file = safetensors::File::Parse(core::MappedFile::Wrap(files->weights, "t"));
