@@ -1,7 +1,5 @@
 #include <memory>
 
-#include <selvedge/adapters.h>
-
 #include "apps/cli/commands.h"
 #include "apps/cli/opening.h"
 #include "apps/cli/train_report.h"
@@ -84,57 +82,6 @@ Status Verify(Context& context, const std::string& id) {
   for (const std::string& each : ids) SELVEDGE_RETURN_IF_ERROR(home.VerifyAdapter(each));
   context.out.Report({{"ok", true}, {"verified", ids}});
   return OkStatus();
-}
-
-Json ToJson(const InterchangeReport& report) {
-  return {{"adapter_id", report.adapter_id},
-          {"tensors", report.tensors},
-          {"matched", report.matched},
-          {"unmatched", report.unmatched},
-          {"sha256", report.sha256}};
-}
-
-struct ExportFlags {
-  std::string id;
-  std::string format = "peft";
-  std::string out;
-  bool i_understand = false;
-};
-
-Status Export(Context& context, const ExportFlags& flags) {
-  SELVEDGE_ASSIGN_OR_RETURN(const Home home, OpenHome(context));
-  ExportOptions options;
-  options.format = flags.format == "gguf" ? AdapterFormat::kGguf : AdapterFormat::kPeft;
-  options.allow_without_privacy = flags.i_understand;
-  SELVEDGE_ASSIGN_OR_RETURN(const InterchangeReport report,
-                            ExportAdapter(home, flags.id, flags.out, options));
-  context.out.Report(ToJson(report));
-  return OkStatus();
-}
-
-Status Import(Context& context, const std::string& path) {
-  SELVEDGE_ASSIGN_OR_RETURN(Home home, OpenHome(context));
-  SELVEDGE_ASSIGN_OR_RETURN(const InterchangeReport report, ImportAdapter(home, path));
-  context.out.Report(ToJson(report));
-  return OkStatus();
-}
-
-void AddInterchange(CommandLine* line, CLI::App* group) {
-  auto flags = std::make_shared<ExportFlags>();
-  CLI::App* app = line->Add(group, "export", "Write an adapter for other programs.",
-                            "selvedge adapters export a-1 --format gguf me.gguf",
-                            [flags](Context& context) { return Export(context, *flags); });
-  AddText(app, "id", &flags->id, "ID", "The adapter")->required();
-  AddText(app, "out", &flags->out, "OUT", "Folder (peft) or file (gguf) to make")->required();
-  AddChoice(app, "--format", &flags->format, {"peft", "gguf"},
-            "PEFT folder or llama.cpp LoRA file (default peft)");
-  app->add_flag("--i-understand", flags->i_understand,
-                "Export even what was trained without differential privacy");
-  auto path = std::make_shared<std::string>();
-  CLI::App* take = line->Add(group, "import", "Take in an adapter that another program made.",
-                             "selvedge adapters import me.gguf",
-                             [path](Context& context) { return Import(context, *path); });
-  AddText(take, "path", path.get(), "PATH", "PEFT folder or GGUF LoRA file")->required();
 }
 
 }  // namespace

@@ -135,6 +135,8 @@ CommandLine::CommandLine()
           "Key of the home: 32 bytes or 64 hex digits (also $SELVEDGE_KEY_FILE)");
   AddText(&root_, "--passphrase-file", &context_.key.passphrase_file, "FILE",
           "Passphrase of the home: the file's first line (also $SELVEDGE_PASSPHRASE_FILE)");
+  AddText(&root_, "--key-provider", &context_.key.provider, "keyring:NAME",
+          "Key of the home in the kernel keyring (also $SELVEDGE_KEY_PROVIDER)");
   root_.add_flag("--json", context_.out.json, "One JSON object on stdout, nothing else there");
   root_.add_flag("--quiet", context_.out.quiet, "No progress and no notes on stderr");
   AddInt(&root_, "-t,--threads", &context_.threads, 0, 1024, "Threads (default: one per core)");

@@ -19,7 +19,7 @@ namespace selvedge::cli {
 struct Context {
   Output out;
   std::string home;  // --home as given; empty = see HomePath
-  KeySource key;     // --key-file, --passphrase-file as given; empty = see Key
+  KeySource key;     // --key-file, --passphrase-file, --key-provider as given; empty = see Key
   int64_t threads = 0;
 };
 

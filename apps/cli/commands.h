@@ -11,12 +11,16 @@ void AddData(CommandLine* line);      // data
 void AddTrain(CommandLine* line);     // train
 void AddJobs(CommandLine* line);      // jobs
 void AddAdapters(CommandLine* line);  // adapters
+// adapters export, import, merge, convert: below the group that AddAdapters made
+void AddInterchange(CommandLine* line, CLI::App* adapters);
 void AddGenerate(CommandLine* line);  // generate
 void AddChat(CommandLine* line);      // chat
 void AddEval(CommandLine* line);      // eval
 void AddModel(CommandLine* line);     // model
 void AddPrivacy(CommandLine* line);   // privacy
 void AddBench(CommandLine* line);     // bench
+void AddKeys(CommandLine* line);      // keys
+void AddWipe(CommandLine* line);      // wipe
 void AddDoctor(CommandLine* line);    // doctor
 
 }  // namespace selvedge::cli

@@ -6,6 +6,7 @@
 #include <exception>
 
 #include "apps/cli/commands.h"
+#include "apps/cli/serve.h"
 
 int main(int argc, char** argv) {
   // A reader that goes away shows as a failed write, which every command handles.
@@ -24,6 +25,10 @@ int main(int argc, char** argv) {
     selvedge::cli::AddModel(&line);
     selvedge::cli::AddPrivacy(&line);
     selvedge::cli::AddBench(&line);
+    selvedge::cli::AddServe(
+        &line, [argv](auto&, const auto&) { return selvedge::cli::StartServer(argv); });
+    selvedge::cli::AddKeys(&line);
+    selvedge::cli::AddWipe(&line);
     selvedge::cli::AddDoctor(&line);
     return line.Run(argc, argv);
   } catch (const std::exception& error) {

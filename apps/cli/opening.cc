@@ -33,12 +33,14 @@ Result<std::string> HomePath(const Context& context) {
 
 Result<KeySource> Key(const Context& context) {
   KeySource key = context.key;
-  if (key.key_file.empty() && key.passphrase_file.empty()) {
+  if (key.key_file.empty() && key.passphrase_file.empty() && key.provider.empty()) {
     key.key_file = Environment("SELVEDGE_KEY_FILE");
     key.passphrase_file = Environment("SELVEDGE_PASSPHRASE_FILE");
+    key.provider = Environment("SELVEDGE_KEY_PROVIDER");
   }
-  if (!key.key_file.empty() && !key.passphrase_file.empty()) {
-    return UsageError("key: a key file and a passphrase file, only one of them is allowed");
+  if (!key.key_file.empty() + !key.passphrase_file.empty() + !key.provider.empty() > 1) {
+    return UsageError(
+        "key: a key file, a passphrase file, a key provider: only one of them is allowed");
   }
   return key;
 }

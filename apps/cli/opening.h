@@ -17,8 +17,8 @@ namespace selvedge::cli {
 // ~/.local/share/selvedge. kUsage when none of them is set.
 Result<std::string> HomePath(const Context& context);
 
-// --key-file or --passphrase-file, else $SELVEDGE_KEY_FILE or $SELVEDGE_PASSPHRASE_FILE. kUsage for
-// two at once.
+// --key-file, --passphrase-file or --key-provider, else $SELVEDGE_KEY_FILE,
+// $SELVEDGE_PASSPHRASE_FILE or $SELVEDGE_KEY_PROVIDER. kUsage for two at once.
 Result<KeySource> Key(const Context& context);
 
 Result<Home> OpenHome(const Context& context);

@@ -160,6 +160,30 @@ TEST_F(HomeCommand, TrainingOnNothingIsDeferredAndFree) {  // F04
   EXPECT_EQ(Run({"privacy", "status", "--json"}).Json()["epsilon_spent"], 0);
 }
 
+TEST_F(HomeCommand, UnusableTrainOptionsAreUsageErrorsAndLeaveNoTrace) {
+  Init();
+  ASSERT_EQ(Run({"consent", "grant", "--source", "notes"}).exit_code, 0);
+  std::string lines;
+  for (int i = 0; i < 40; ++i) lines += "the boats of day " + std::to_string(i) + " came in\n";
+  ASSERT_EQ(Run({"record", "--source", "notes", "-"}, lines).exit_code, 0);
+  for (const char* modules : {"", ",", "q_proj,", "lm_head"}) {
+    EXPECT_TRUE(FailsWith(Run({"train", "--now", "--quiet", "--target-modules", modules}), 2))
+        << modules;
+  }
+  EXPECT_TRUE(FailsWith(
+      Run({"train", "--now", "--quiet", "--rank", "256", "--target-modules", "k_proj"}), 2));
+  EXPECT_TRUE(FailsWith(Run({"train", "--now", "--quiet", "--memory-limit", "1"}), 4));
+  EXPECT_TRUE(Run({"jobs", "list", "--json"}).Json()["jobs"].empty());
+  EXPECT_TRUE(Run({"privacy", "status", "--json"}).Json()["releases"].empty());
+}
+
+TEST_F(HomeCommand, ADateThatIsNoneIsAUsageError) {
+  Init();
+  for (const char* command : {"stats", "list", "export", "delete"}) {
+    EXPECT_TRUE(FailsWith(Run({"data", command, "--before", "yesterday"}), 2)) << command;
+  }
+}
+
 TEST_F(HomeCommand, UnknownAdaptersAndJobsAreNotFound) {
   Init();
   EXPECT_TRUE(FailsWith(Run({"adapters", "show", "a-9"}), 3));
@@ -167,7 +191,7 @@ TEST_F(HomeCommand, UnknownAdaptersAndJobsAreNotFound) {
   EXPECT_TRUE(FailsWith(Run({"adapters", "remove", "a-9"}), 3));
   EXPECT_TRUE(FailsWith(Run({"adapters", "export", "a-9", sandbox.path("out")}), 3));
   EXPECT_TRUE(FailsWith(Run({"jobs", "show", "j-9"}), 3));
-  EXPECT_TRUE(FailsWith(Run({"jobs", "resume"}), 3));
+  EXPECT_TRUE(FailsWith(Run({"jobs", "resume", "--now"}), 3));
   EXPECT_TRUE(FailsWith(Run({"jobs", "cancel", "j-9"}), 3));
 }
 
@@ -179,6 +203,37 @@ TEST_F(HomeCommand, DoctorNamesEveryCheck) {
   }
   Init();
   EXPECT_EQ(Run({"doctor"}).exit_code, 0);
+}
+
+TEST_F(HomeCommand, RotatedKeysOpenAndOldOnesDoNot) {
+  Init();
+  ASSERT_EQ(Run({"consent", "grant", "--source", "notes"}).exit_code, 0);
+  EXPECT_EQ(Run({"keys", "rotate", "--json"}).Json()["key_provider"], "home-key-file");
+  const std::string first = sandbox.Write("first", "a long enough passphrase\n");
+  const std::string second = sandbox.Write("second", "another long passphrase\n");
+  EXPECT_EQ(
+      Run({"keys", "rotate", "--new-passphrase-file", first, "--json"}).Json()["key_provider"],
+      "passphrase");
+  EXPECT_TRUE(FailsWith(Run({"consent", "list"}), 5));
+  EXPECT_TRUE(FailsWith(Run({"keys", "rotate", "--passphrase-file", first}), 2));
+  EXPECT_EQ(Run({"keys", "rotate", "--passphrase-file", first, "--new-passphrase-file", second})
+                .exit_code,
+            0);
+  EXPECT_TRUE(FailsWith(Run({"consent", "list", "--passphrase-file", first}), 5));
+  const auto list = Run({"consent", "list", "--passphrase-file", second, "--json"}).Json();
+  EXPECT_EQ(list["sources"][0]["source"], "notes");
+  EXPECT_TRUE(FailsWith(Run({"consent", "list", "--key-provider", "wallet:x"}), 2));
+}
+
+TEST_F(HomeCommand, WipeNeedsAYesAndLeavesNothing) {  // D17, H17
+  Init();
+  EXPECT_TRUE(FailsWith(Run({"wipe"}), 2));
+  EXPECT_TRUE(FailsWith(Run({"wipe"}, "yes\n"), 2)) << "a pipe is not the owner";
+  EXPECT_EQ(Run({"consent", "list"}).exit_code, 0);
+  EXPECT_EQ(Run({"wipe", "--yes", "--json"}).Json()["wiped"], true);
+  EXPECT_FALSE(std::filesystem::exists(sandbox.path("home")));
+  EXPECT_TRUE(FailsWith(Run({"wipe", "--yes"}), 3));
+  Init();
 }
 
 TEST_F(HomeCommand, NeverPrintsTheHomesPathInErrors) {

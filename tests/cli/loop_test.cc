@@ -5,6 +5,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
+#include <fstream>
+#include <sstream>
 
 #include "tests/cli/command.h"
 
@@ -63,6 +66,12 @@ class Loop : public testing::Test {
                                    "--rank", "4", "--json", "--quiet"});
     EXPECT_EQ(finished.exit_code, 0) << finished.err;
     return finished.Json();
+  }
+
+  static std::string Slurp(const std::string& path) {
+    std::ostringstream out;
+    out << std::ifstream(path, std::ios::binary).rdbuf();
+    return out.str();
   }
 
   static Sandbox* sandbox;
@@ -137,6 +146,84 @@ TEST_F(Loop, D_AdaptersVerifyAndExport) {
   EXPECT_EQ(Run({"adapters", "remove", imported["adapter_id"]}).exit_code, 0);
   const auto swap = Run({"bench", "swap", "--lora", sandbox->path("exported.gguf"), "--json"});
   EXPECT_GT(swap.Json()["swap_ms"]["median"], 0);
+}
+
+TEST_F(Loop, D_ConvertingThereAndBackGivesTheSameBytes) {
+  const std::string peft = sandbox->path("exported.peft");
+  const std::string gguf = sandbox->path("converted.gguf");
+  const std::string back = sandbox->path("converted.peft");
+  const auto report = Run({"adapters", "convert", peft, gguf, "--json"}).Json();
+  EXPECT_EQ(report["matched"], report["tensors"]);
+  EXPECT_EQ(Slurp(gguf), Slurp(sandbox->path("exported.gguf")));
+  ASSERT_EQ(Run({"adapters", "convert", gguf, back}).exit_code, 0);
+  for (const char* name : {"/adapter_model.safetensors", "/adapter_config.json"}) {
+    EXPECT_EQ(Slurp(back + name), Slurp(peft + name)) << name;
+  }
+  EXPECT_TRUE(FailsWith(Run({"adapters", "convert", gguf, back}), 2));
+  EXPECT_TRUE(FailsWith(Run({"adapters", "convert", peft + "/absent", gguf + "2"}), 3));
+}
+
+// The merged weights are rounded to the base's Q8_0, so the logits differ a little; they must lie
+// far nearer to the adapter's than to the base's.
+TEST_F(Loop, D_AMergedModelComputesWhatTheAdapterDoes) {
+  const std::string merged = sandbox->path("merged.gguf");
+  const Finished made = Run({"adapters", "merge", first, "-o", merged, "--json"});
+  ASSERT_EQ(made.exit_code, 0) << made.err;
+  EXPECT_EQ(made.Json()["matched"], made.Json()["tensors"]);
+  const auto logits = [&](std::vector<std::string> more) {
+    std::vector<std::string> all = {"model", "logits", "--ids", "1,300,301,302,303", "--json"};
+    all.insert(all.end(), more.begin(), more.end());
+    return Run(all).Json()["logits"].get<std::vector<double>>();
+  };
+  const auto distance = [](const std::vector<double>& x, const std::vector<double>& y) {
+    double sum = 0;
+    for (size_t i = 0; i < x.size(); ++i) sum += (x[i] - y[i]) * (x[i] - y[i]);
+    return std::sqrt(sum);
+  };
+  const auto base = logits({});
+  const auto adapted = logits({"--lora", sandbox->path("exported.gguf")});
+  const auto one = logits({"-m", merged});
+  ASSERT_EQ(one.size(), base.size());
+  EXPECT_GT(distance(adapted, base), 0.1);
+  EXPECT_LT(distance(one, adapted), 0.2 * distance(adapted, base));
+  EXPECT_TRUE(FailsWith(Run({"adapters", "merge", first, "-o", merged}), 2));
+  EXPECT_EQ(Run({"model", "verify", merged}).exit_code, 0);
+  EXPECT_TRUE(FailsWith(Run({"generate", "-p", "a", "-m", merged, "--adapter", first}), 4))
+      << "the merged model is another base";
+}
+
+TEST_F(Loop, D_ABundleGoesToTheNamedHomeOnly) {
+  const auto in = [](const std::string& home, std::vector<std::string> arguments) {
+    arguments.insert(arguments.end(), {"--home", sandbox->path(home)});
+    return Run(arguments);
+  };
+  for (const char* home : {"hers", "theirs"}) ASSERT_EQ(in(home, {"init"}).exit_code, 0);
+  const auto key = [&](const std::string& home) {
+    return in(home, {"keys", "show", "--json"}).Json()["public_key"].get<std::string>();
+  };
+  const std::string sender = Run({"keys", "show", "--json"}).Json()["public_key"];
+  const std::string bundle = sandbox->path("me.bundle");
+  ASSERT_EQ(Run({"adapters", "export", first, bundle, "--format", "bundle", "--to", key("hers")})
+                .exit_code,
+            0);
+  EXPECT_TRUE(FailsWith(in("theirs", {"adapters", "import", bundle, "--trust", sender}), 5));
+  EXPECT_TRUE(FailsWith(in("hers", {"adapters", "import", bundle}), 5));
+  EXPECT_TRUE(FailsWith(in("hers", {"adapters", "import", bundle, "--trust", key("theirs")}), 5));
+  EXPECT_TRUE(FailsWith(in("hers", {"adapters", "import", bundle, "--trust", "abc"}), 2));
+  const auto taken = in("hers", {"adapters", "import", bundle, "--trust", sender, "--json"}).Json();
+  EXPECT_EQ(taken["adapter_id"], first);
+  EXPECT_EQ(taken["matched"], taken["tensors"]);
+  const auto mine = Run({"adapters", "show", first, "--json"}).Json();
+  const auto hers = in("hers", {"adapters", "show", first, "--json"}).Json();
+  EXPECT_EQ(hers["state"], "available");
+  EXPECT_EQ(hers["privacy"], mine["privacy"]);
+  EXPECT_EQ(hers["sha256"], mine["sha256"]);
+  EXPECT_EQ(in("hers", {"adapters", "verify", first}).exit_code, 0);
+  EXPECT_TRUE(FailsWith(in("hers", {"adapters", "import", bundle, "--trust", sender}), 2))
+      << "once";
+  EXPECT_TRUE(FailsWith(Run({"adapters", "export", first, sandbox->path("x"), "--to", sender}), 2));
+  EXPECT_TRUE(FailsWith(
+      in("hers", {"adapters", "import", sandbox->path("exported.gguf"), "--trust", sender}), 5));
 }
 
 TEST_F(Loop, BenchTrainMeasuresStepsWithAndWithoutPrivacy) {
