@@ -3,6 +3,8 @@
 # selvedge_test(NAME SOURCES a.cc ... DEPS selvedge_core ... [WHOLE] [LABELS concurrency])
 #   One GoogleTest program; each TEST is a ctest of its own unless WHOLE (for programs that are slow to start).
 
+include(GNUInstallDirs)
+
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
@@ -24,11 +26,16 @@ if(SELVEDGE_CCACHE AND PROJECT_IS_TOP_LEVEL)
 endif()
 
 add_library(selvedge_options INTERFACE)
-target_include_directories(selvedge_options INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
-target_compile_options(selvedge_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wshadow -Wno-missing-field-initializers>)
+target_include_directories(selvedge_options INTERFACE
+  $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
+  $<INSTALL_INTERFACE:include>)
+target_compile_features(selvedge_options INTERFACE $<INSTALL_INTERFACE:cxx_std_20>)
+# Warnings are for this build; who links an installed library has its own.
+target_compile_options(selvedge_options INTERFACE
+  "$<BUILD_INTERFACE:$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wshadow;-Wno-missing-field-initializers>>")
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   # GCC 12 sees impossible overlaps in std::string operator+ (GCC bug 105651).
-  target_compile_options(selvedge_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>)
+  target_compile_options(selvedge_options INTERFACE "$<BUILD_INTERFACE:$<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict>>")
 endif()
 if(SELVEDGE_SANITIZE)
   target_compile_options(selvedge_options INTERFACE -fsanitize=${SELVEDGE_SANITIZE} -fno-omit-frame-pointer
@@ -36,6 +43,15 @@ if(SELVEDGE_SANITIZE)
   target_link_options(selvedge_options INTERFACE -fsanitize=${SELVEDGE_SANITIZE})
   target_compile_definitions(selvedge_options INTERFACE SELVEDGE_SANITIZED=1)
 endif()
+
+# An installed package's selvedge::NAME for the target selvedge_NAME.
+function(selvedge_install_library name)
+  string(REGEX REPLACE "^selvedge_" "" short ${name})
+  set_target_properties(${name} PROPERTIES EXPORT_NAME ${short})
+  install(TARGETS ${name} EXPORT SelvedgeTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}/selvedge
+          LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+endfunction()
+selvedge_install_library(selvedge_options)
 
 function(selvedge_module name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;SYSTEM_DEPS" ${ARGN})
@@ -46,6 +62,7 @@ function(selvedge_module name)
     add_library(${name} INTERFACE)
     target_link_libraries(${name} INTERFACE selvedge_options ${ARG_DEPS})
   endif()
+  selvedge_install_library(${name})
 endfunction()
 
 function(selvedge_test name)

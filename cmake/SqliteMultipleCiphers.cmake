@@ -48,7 +48,7 @@ if(SELVEDGE_SQLITE STREQUAL "mc")
   # Hidden symbols: LibTorch's own dependencies bring another libsqlite3 into the process, and neither may see the
   # other's functions. Only the one cipher is compiled in.
   add_library(selvedge_sqlite STATIC ${source}/sqlite3.c)
-  target_include_directories(selvedge_sqlite SYSTEM PUBLIC ${source})
+  target_include_directories(selvedge_sqlite SYSTEM PUBLIC $<BUILD_INTERFACE:${source}>)
   set_target_properties(selvedge_sqlite PROPERTIES C_VISIBILITY_PRESET hidden POSITION_INDEPENDENT_CODE ON)
   target_compile_options(selvedge_sqlite PRIVATE -w -O2)
   target_compile_definitions(selvedge_sqlite PRIVATE
@@ -67,3 +67,4 @@ elseif(SELVEDGE_SQLITE STREQUAL "sqlcipher")
 else()
   message(FATAL_ERROR "SELVEDGE_SQLITE is '${SELVEDGE_SQLITE}', allowed: mc, sqlcipher")
 endif()
+selvedge_install_library(selvedge_sqlite)
