@@ -1,7 +1,8 @@
 // Runs a fuzz target without libFuzzer: replays the files given, then mutates them and the target's
 // seeds. Deterministic, so that a failure can be repeated.
-//   TARGET [-runs=N] [FILE|FOLDER]...
+//   TARGET [-runs=N] [-max_total_time=SECONDS] [FILE|FOLDER]...
 
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -74,11 +75,15 @@ void MutateOnce(Bytes& bytes, std::mt19937_64& random) {
 
 int main(int argc, char** argv) {
   uint64_t runs = 100000;
+  double seconds = 0;  // 0: as many runs as were asked for
   std::vector<Bytes> inputs = FuzzSeeds();
   for (int i = 1; i < argc; ++i) {
     const std::string argument = argv[i];
     if (argument.starts_with("-runs=")) {
       runs = std::strtoull(argument.c_str() + 6, nullptr, 10);
+    } else if (argument.starts_with("-max_total_time=")) {
+      runs = ~uint64_t{0};
+      seconds = std::atof(argument.c_str() + 16);
     } else if (std::filesystem::is_directory(argument)) {
       for (const auto& entry : std::filesystem::directory_iterator(argument)) {
         if (entry.is_regular_file()) inputs.push_back(ReadAll(entry.path()));
@@ -88,12 +93,18 @@ int main(int argc, char** argv) {
     }
   }
   for (const Bytes& input : inputs) Run(input);
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point start = Clock::now();
+  const auto time_is_up = [&] {
+    return seconds > 0 && std::chrono::duration<double>(Clock::now() - start).count() >= seconds;
+  };
   std::mt19937_64 random(1);
-  for (uint64_t run = 0; run < runs; ++run) {
+  uint64_t run = 0;
+  for (; run < runs && !time_is_up(); ++run) {
     Bytes bytes = inputs[random() % inputs.size()];
     for (uint64_t n = 1 + random() % 4; n > 0; --n) MutateOnce(bytes, random);
     Run(bytes);
   }
-  std::printf("%zu inputs, %llu mutations\n", inputs.size(), static_cast<unsigned long long>(runs));
+  std::printf("%zu inputs, %llu mutations\n", inputs.size(), static_cast<unsigned long long>(run));
   return 0;
 }
