@@ -19,7 +19,7 @@ constexpr Module kModules[] = {
 };
 
 // Architectures of this family whose converter leaves the rows alone.
-constexpr std::string_view kUnpermuted[] = {"qwen2", "qwen3"};
+constexpr std::string_view kUnpermuted[] = {"qwen2", "qwen3", "gemma2", "gemma3"};
 
 bool Consume(std::string_view* text, std::string_view prefix) {
   if (!text->starts_with(prefix)) return false;
@@ -115,7 +115,7 @@ Status CheckBase(const BaseShape& base) {
   if (!known) {
     return IncompatibleError("base model: architecture: got " +
                              untrusted::Quote(base.architecture) +
-                             ", adapters are known for llama, qwen2 and qwen3");
+                             ", adapters are known for llama, qwen2, qwen3, gemma2 and gemma3");
   }
   if (base.n_layers == 0 || base.n_heads == 0 || base.n_kv_heads == 0 || base.head_dim == 0 ||
       base.head_dim % 2 != 0) {

@@ -6,6 +6,8 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/index_select.h>
 
+#include <algorithm>
+
 #include "trainer/functions/functions.h"
 
 namespace selvedge::trainer {
@@ -23,13 +25,37 @@ at::Tensor Embed(Tape& tape) {
   return x;
 }
 
+// x [M, n] + bias [n], which is frozen; x itself where the family has none.
+at::Tensor AddBias(const at::Tensor& x, const std::vector<float>& bias) {
+  if (bias.empty()) return x;
+  at::Tensor row = at::empty({static_cast<int64_t>(bias.size())}, at::kFloat);
+  std::copy(bias.begin(), bias.end(), row.data_ptr<float>());
+  return at::add(x, row);
+}
+
+// Queries or keys, x [M, heads * D], from product to rotated: with the bias and the norm of each
+// head that the family has.
+at::Tensor Finish(at::Tensor x, const std::vector<float>& bias, const std::vector<float>& norm,
+                  size_t heads, Tape& tape) {
+  x = AddBias(x, bias);
+  if (!norm.empty()) {
+    const at::IntArrayRef shape = x.sizes();
+    const int64_t rows = shape[0] * static_cast<int64_t>(heads);
+    x = RmsNorm(x.reshape({rows, shape[1] / static_cast<int64_t>(heads)}), norm, tape)
+            .reshape({rows / static_cast<int64_t>(heads), -1});
+  }
+  return Rope(x, heads, tape);
+}
+
 at::Tensor AttentionBlock(const at::Tensor& x, const inference::LayerWeights& layer,
                           const at::Tensor& leaf, Tape& tape) {
   const inference::ModelConfig& config = tape.model->config();
   const at::Tensor h = RmsNorm(x, layer.attn_norm, tape);
-  const at::Tensor q = Rope(LoraLinear(h, leaf, layer.attn_q, tape), config.n_heads, tape);
-  const at::Tensor k = Rope(LoraLinear(h, leaf, layer.attn_k, tape), config.n_kv_heads, tape);
-  const at::Tensor v = LoraLinear(h, leaf, layer.attn_v, tape);
+  const at::Tensor q = Finish(LoraLinear(h, leaf, layer.attn_q, tape), layer.attn_q_bias,
+                              layer.attn_q_norm, config.n_heads, tape);
+  const at::Tensor k = Finish(LoraLinear(h, leaf, layer.attn_k, tape), layer.attn_k_bias,
+                              layer.attn_k_norm, config.n_kv_heads, tape);
+  const at::Tensor v = AddBias(LoraLinear(h, leaf, layer.attn_v, tape), layer.attn_v_bias);
   return LoraLinear(Attention(q, k, v, tape), leaf, layer.attn_output, tape);
 }
 

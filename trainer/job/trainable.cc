@@ -10,14 +10,8 @@ const char* FirstObstacle(const inference::Model& model) {
   if (model.FindWeight("blk.0.attn_q.weight") == nullptr) return "fused projections";
   if (c.activation != inference::Activation::kSilu) return "GELU";
   if (!layer.attn_post_norm.empty()) return "norms after a block";
-  if (!layer.attn_q_norm.empty()) return "norms of query and key heads";
   if (c.window > 0) return "sliding windows";
   if (c.attention_cap > 0 || c.output_cap > 0) return "soft caps";
-  for (const inference::LayerWeights& w : model.layers()) {
-    if (!w.attn_q_bias.empty() || !w.attn_k_bias.empty() || !w.attn_v_bias.empty()) {
-      return "biases of query, key or value";
-    }
-  }
   return nullptr;
 }
 
@@ -28,7 +22,7 @@ Status CheckTrainable(const inference::Model& model) {
   if (obstacle == nullptr) return OkStatus();
   return IncompatibleError("training: model of architecture '" + model.config().architecture +
                            "': has " + obstacle +
-                           ", which generate but do not train; llama models do");
+                           ", which generate but do not train; llama, qwen2 and qwen3 models do");
 }
 
 }  // namespace selvedge::trainer

@@ -27,6 +27,7 @@ size_t RowBytes(const inference::Model& model, const LoraLayout& layout) {
   // Kept by a layer: two norm inputs, rotated q and k, v, gate, up and the h's; where A is trained
   // also the four distinct inputs of its linear layers.
   size_t floats = 2 * c.n_embd + q + 2 * kv + 2 * c.n_ff + 7 * layout.rank();
+  if (!model.layers().front().attn_q_norm.empty()) floats += q + kv;  // inputs of the heads' norms
   if (!layout.freeze_a()) floats += 2 * c.n_embd + q + c.n_ff;
   // Passing: the widest stretch of one layer, forward or backward.
   const size_t passing = 4 * c.n_embd + 4 * q + 4 * kv + 4 * c.n_ff;

@@ -85,6 +85,12 @@ class DoubleDecoder {
         at::pow(model_.config().rope_base, at::arange(0, d, 2, at::kDouble) / -d);
     const at::Tensor angle =
         (at::arange(x.size(0), at::kDouble).unsqueeze(1) * frequency).unsqueeze(1);
+    if (!model_.config().rope_interleaved) {
+      const at::Tensor first = x.slice(2, 0, d / 2), second = x.slice(2, d / 2, d);
+      return at::cat(
+          {first * angle.cos() - second * angle.sin(), first * angle.sin() + second * angle.cos()},
+          -1);
+    }
     const at::Tensor even = x.slice(2, 0, d, 2), odd = x.slice(2, 1, d, 2);
     return at::stack(
                {even * angle.cos() - odd * angle.sin(), even * angle.sin() + odd * angle.cos()}, -1)
@@ -94,9 +100,18 @@ class DoubleDecoder {
   at::Tensor Attend(const at::Tensor& h, const inference::LayerWeights& layer) const {
     const inference::ModelConfig& c = model_.config();
     const int64_t t = h.size(0), d = c.head_dim;
-    const at::Tensor q = Rotate(Linear(h, layer.attn_q).view({t, c.n_heads, d})).transpose(0, 1);
-    at::Tensor k = Rotate(Linear(h, layer.attn_k).view({t, c.n_kv_heads, d})).transpose(0, 1);
-    at::Tensor v = Linear(h, layer.attn_v).view({t, c.n_kv_heads, d}).transpose(0, 1);
+    const auto heads = [&](const kernels::WeightView& w, const std::vector<float>& bias,
+                           const std::vector<float>& norm) {
+      at::Tensor x = Linear(h, w);
+      if (!bias.empty()) x = x + Matrix(bias.data(), 1, static_cast<int64_t>(bias.size()));
+      x = x.view({t, -1, d});
+      return norm.empty() ? x : Norm(x, norm);
+    };
+    const at::Tensor q =
+        Rotate(heads(layer.attn_q, layer.attn_q_bias, layer.attn_q_norm)).transpose(0, 1);
+    at::Tensor k =
+        Rotate(heads(layer.attn_k, layer.attn_k_bias, layer.attn_k_norm)).transpose(0, 1);
+    at::Tensor v = heads(layer.attn_v, layer.attn_v_bias, {}).transpose(0, 1);
     k = k.repeat_interleave(c.n_heads / c.n_kv_heads, 0);
     v = v.repeat_interleave(c.n_heads / c.n_kv_heads, 0);
     const at::Tensor future = at::ones({t, t}, at::kBool).triu(1);
@@ -150,9 +165,11 @@ struct Case {
   std::vector<float> frozen, trained;
 };
 
-Case MakeCase(bool freeze_a, core::DType type, uint32_t rank = 4) {
+Case MakeCase(bool freeze_a, core::DType type, uint32_t rank = 4,
+              const std::string& family = "llama") {
   testing::TinyShape shape;
   shape.type = type;
+  shape.family = family;
   auto model = testing::TinyModel(shape);
   Config config = testing::PlainConfig(*model, 1);
   config.freeze_a = freeze_a;
@@ -175,6 +192,22 @@ TEST(Decoder, GroupGradientsAgreeWithAtenAutogradInDouble) {
         EXPECT_EQ(got[i].labels, expected.labels);
         EXPECT_NEAR(got[i].loss, expected.loss, 1e-5 * expected.loss);
         EXPECT_LE(RelativeDistance(got[i].gradient, expected.gradient), 1e-5);
+      }
+    }
+  }
+}
+
+TEST(Decoder, FamiliesWithBiasesAndHeadNormsAgreeWithAtenAutogradToo) {
+  for (const char* family : {"qwen2", "qwen3"}) {
+    for (const bool freeze_a : {true, false}) {
+      const Case s = MakeCase(freeze_a, core::DType::kF32, 4, family);
+      const std::vector<Group> groups = testing::RandomGroups(*s.model, 3, 2, 40, 3);
+      const auto got = Gradients(*s.model, s.layout, groups, s.frozen, s.trained, {});
+      DoubleDecoder reference(*s.model, s.layout, s.frozen, s.trained);
+      for (size_t i = 0; i < groups.size(); ++i) {
+        const GroupGradient expected = reference.Run(groups[i]);
+        EXPECT_NEAR(got[i].loss, expected.loss, 1e-5 * expected.loss) << family;
+        EXPECT_LE(RelativeDistance(got[i].gradient, expected.gradient), 1e-5) << family;
       }
     }
   }
