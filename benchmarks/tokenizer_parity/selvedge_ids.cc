@@ -1,4 +1,4 @@
-// Selvedge's half of tokenizer_parity.py, as llama_cpp_twin.cc is the other.
+// Selvedge's half of tokenizer_parity.py, as llama_cpp_ids.cc is the other.
 //
 //   selvedge_ids MODEL PARSE_SPECIAL   records (u32 length, bytes) on stdin -> a line of ids each
 

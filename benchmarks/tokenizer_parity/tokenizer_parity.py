@@ -1,8 +1,8 @@
 """Compares Selvedge's token ids with llama.cpp's, line by line, over many scripts.
 
-    python3 tokenizer_parity.py TWIN SELVEDGE_IDS VOCAB.gguf... [--pre NAME,...] [--text FILE...] [--lines 2400] [--show 3]
+    python3 tokenizer_parity.py LLAMA_IDS SELVEDGE_IDS VOCAB.gguf... [--pre NAME,...] [--text FILE...] [--lines 2400] [--show 3]
 
-TWIN is llama_cpp_twin (see llama_cpp_twin.cc), SELVEDGE_IDS the target selvedge_ids. --pre runs a byte-level vocabulary
+LLAMA_IDS is llama_cpp_ids (its source says how to build it), SELVEDGE_IDS the target selvedge_ids. --pre runs a byte-level vocabulary
 under each of these pre-tokenizers, whatever its own is. The corpus: lines of the files under --text, then generated ones
 (fixed seed): words of many scripts, emoji with joiners, code, numbers, mixed line ends, odd spaces, the vocabulary's own
 special texts and, in every sixth line, bytes that are no UTF-8. Left out are overlong forms and surrogates: llama.cpp reads
@@ -126,7 +126,7 @@ def write_vocabulary(path, keys, pre):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("twin")
+    parser.add_argument("llama_ids")
     parser.add_argument("selvedge_ids")
     parser.add_argument("vocabularies", nargs="+")
     parser.add_argument("--pre", default="")
@@ -146,7 +146,7 @@ def main():
                 vocabulary = os.path.join(folder, "vocabulary.gguf")
                 write_vocabulary(vocabulary, keys, pre)
                 for special in "01":
-                    theirs = subprocess.run([o.twin, "ids", vocabulary, special], input=data, capture_output=True).stdout.split(b"\n")
+                    theirs = subprocess.run([o.llama_ids, vocabulary, special], input=data, capture_output=True).stdout.split(b"\n")
                     ours = subprocess.run([o.selvedge_ids, vocabulary, special], input=data, capture_output=True)
                     if ours.returncode:
                         sys.exit(f"{path} {pre}: {ours.stderr.decode()}")

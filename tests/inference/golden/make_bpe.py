@@ -1,8 +1,8 @@
 """Trains the small byte-level vocabulary of the tests and asks llama.cpp for its ids.
 
-    python3 make_bpe.py TWIN [FOLDER]
+    python3 make_bpe.py LLAMA_IDS
 
-TWIN is benchmarks/parity/llama_cpp_twin. Writes bpe.json beside itself: tokens, types, merges and, for every
+LLAMA_IDS is benchmarks/tokenizer_parity/llama_cpp_ids. Writes bpe.json beside itself: tokens, types, merges and, for every
 pre-tokenizer, the ids of each line ({"lines": [hex bytes], "ids": {pre: [[...]]}}). The merges are learned here from
 words of make_golden.py and tokenizer_parity.py, by plain counting, so that nothing but the algorithm is anybody's.
 """
@@ -16,7 +16,7 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "../../../benchmarks/parity"))
+sys.path.insert(0, os.path.join(HERE, "../../../benchmarks/tokenizer_parity"))
 from make_golden import PROSE, key, write_gguf
 from tokenizer_parity import CODE, MISREAD, WORDS, generated
 
@@ -69,7 +69,7 @@ def main():
                               key("tokenizer.ggml.token_type", "[i32]", types), key("tokenizer.ggml.merges", "[str]", merges),
                               key("tokenizer.ggml.bos_token_id", "u32", len(tokens) - 4),
                               key("tokenizer.ggml.eos_token_id", "u32", len(tokens) - 4)], {})
-            out = subprocess.run([sys.argv[1], "ids", path, "0"], input=data, capture_output=True, check=True).stdout
+            out = subprocess.run([sys.argv[1], path, "0"], input=data, capture_output=True, check=True).stdout
             ids[pre] = [[int(i) for i in line.split()] for line in out.decode().split("\n")[:-1]]
             assert len(ids[pre]) == len(lines)
     with open(os.path.join(HERE, "bpe.json"), "w") as f:

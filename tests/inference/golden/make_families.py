@@ -103,10 +103,16 @@ def metadata(f):
     keys += [key(f"{a}.{k}", "u32", v) for k, v in u32.items()] + [key(f"{a}.{k}", "f32", v) for k, v in f32.items()]
     if f["yarn"] or f["linear"] != 1:
         keys.append(key(f"{a}.rope.scaling.type", "str", "yarn" if f["yarn"] else "linear"))
-    tokens = ["<unk>", "<s>", "</s>"] + [f"w{i}" for i in range(3, f["vocab"])]
+    tokens = ["<unk>", "<s>", "</s>"]
+    types = [2, 3, 3]
+    if f["vocab"] > 300:  # takes any text, byte by byte
+        tokens += [f"<0x{b:02X}>" for b in range(256)] + ["\u2581"]
+        types += [6] * 256 + [1]
+    types += [1] * (f["vocab"] - len(types))
+    tokens += [f"w{i}" for i in range(len(tokens), f["vocab"])]
     return keys + [key("tokenizer.ggml.model", "str", "llama"), key("tokenizer.ggml.tokens", "[str]", tokens),
                    key("tokenizer.ggml.scores", "[f32]", [-float(i) for i in range(f["vocab"])]),
-                   key("tokenizer.ggml.token_type", "[i32]", [2, 3, 3] + [1] * (f["vocab"] - 3)),
+                   key("tokenizer.ggml.token_type", "[i32]", types),
                    key("tokenizer.ggml.bos_token_id", "u32", 1), key("tokenizer.ggml.eos_token_id", "u32", 2)]
 
 

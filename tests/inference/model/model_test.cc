@@ -114,6 +114,45 @@ TEST(Model, RefusesTensorsThatItWouldLeaveOut) {
   EXPECT_NE(status.message().find("blk.0.ffn_up.bias"), std::string::npos);
 }
 
+TEST(Model, TakesTheBiasesThatTheFileHas) {
+  ModelParts parts = ModelParts::Small();
+  parts.tensors["blk.1.attn_k.bias"] = {core::DType::kF32, {32}, {}};
+  const auto model = Model::Load(parts.Build());
+  ASSERT_TRUE(model.ok()) << model.status().message();
+  EXPECT_EQ((*model)->layers()[1].attn_k_bias.size(), 32u);
+  EXPECT_TRUE((*model)->layers()[0].attn_k_bias.empty());
+}
+
+TEST(Model, ReadsHowPositionsAreScaled) {
+  ModelParts parts = ModelParts::Small();
+  parts.keys["llama.rope.scaling.factor"] = 4.0f;  // without a type: linear
+  EXPECT_EQ((*Model::Load(parts.Build()))->config().rope_scaling.kind, RopeScaling::Kind::kLinear);
+  parts.keys["llama.rope.scaling.type"] = std::string("none");
+  EXPECT_EQ((*Model::Load(parts.Build()))->config().rope_scaling.kind, RopeScaling::Kind::kNone);
+  parts.keys["llama.rope.scaling.type"] = std::string("yarn");
+  parts.keys["llama.rope.scaling.original_context_length"] = uint32_t{32};
+  const auto yarn = (*Model::Load(parts.Build()))->config().rope_scaling;
+  EXPECT_EQ(yarn.kind, RopeScaling::Kind::kYarn);
+  EXPECT_EQ(yarn.original_context, 32u);
+  parts.keys.erase("llama.rope.scaling.factor");
+  EXPECT_FALSE(LoadStatus(parts).ok());
+}
+
+TEST(Model, Phi3ChoosesItsRotaryFactorsByTheContext) {
+  const auto model = testing::LoadGolden("families/phi3.gguf");  // original context 64
+  EXPECT_EQ(&model->rope(false, 64), &model->rope(false, 1));
+  EXPECT_NE(&model->rope(false, 65), &model->rope(false, 64));
+}
+
+TEST(Model, KnowsWhichLayersAreLocal) {
+  const ModelConfig gemma2 = testing::LoadGolden("families/gemma2.gguf")->config();
+  EXPECT_EQ(gemma2.window, 16u);
+  EXPECT_TRUE(gemma2.IsLocal(0));
+  EXPECT_FALSE(gemma2.IsLocal(1));
+  EXPECT_TRUE(gemma2.IsLocal(2));
+  EXPECT_FALSE(testing::LoadGolden("families/qwen2.gguf")->config().IsLocal(0));
+}
+
 TEST(Model, RefusesNonFiniteNumbersOfEveryKind) {
   using core::DType;
   const float inf = std::numeric_limits<float>::infinity();

@@ -83,6 +83,41 @@ TEST(Vocabulary, RefusesACountThatDiffersFromTheEmbedding) {
   EXPECT_EQ(CodeOf(parts), StatusCode::kFormat);
 }
 
+TEST(Vocabulary, TurnEndsAreControlTokensWhateverTheFileSays) {
+  ModelParts parts = ModelParts::Small();
+  Tokens(parts)[9] = "<|im_end|>";
+  Types(parts)[9] = 4;
+  const auto v = Vocabulary::FromGguf(*parts.Build(), Vocabulary::Kind::kSentencePiece);
+  ASSERT_TRUE(v.ok()) << v.status().message();
+  EXPECT_EQ(v->types[9], TokenType::kControl);
+  EXPECT_EQ(v->end_of_generation, (std::vector<int32_t>{2, 9}));
+}
+
+TEST(Vocabulary, KeepsTheFirstOfTwoUnknownTokens) {
+  ModelParts parts = ModelParts::Small();
+  Types(parts)[9] = 2;
+  const auto v = Vocabulary::FromGguf(*parts.Build(), Vocabulary::Kind::kSentencePiece);
+  ASSERT_TRUE(v.ok()) << v.status().message();
+  EXPECT_EQ(v->unknown, 0);
+  EXPECT_EQ(v->types[9], TokenType::kUnused);
+}
+
+TEST(Vocabulary, Phi3DropsSpaceAfterItsSpecialTokens) {
+  ModelParts parts = ModelParts::Small();
+  Tokens(parts)[9] = "<|user|>";
+  Types(parts)[9] = 3;
+  EXPECT_TRUE(Vocabulary::FromGguf(*parts.Build(), Vocabulary::Kind::kSentencePiece)
+                  ->drops_space_after.empty());
+  parts.keys["general.name"] = std::string("Phi-3 mini");
+  const auto file = parts.Build();
+  const auto v = Vocabulary::FromGguf(*file, Vocabulary::Kind::kSentencePiece);
+  EXPECT_TRUE(v->drops_space_after.contains(9));
+  EXPECT_FALSE(v->drops_space_after.contains(1));  // <s>
+  const auto tokenizer = Tokenizer::FromGguf(*file);
+  EXPECT_EQ(*(*tokenizer)->Encode("<|user|> \n\tw20", false, true),
+            *(*tokenizer)->Encode("<|user|>w20", false, true));
+}
+
 TEST(Tokenizer, RefusesOtherKindsByName) {
   ModelParts parts = ModelParts::Small();
   parts.keys["tokenizer.ggml.model"] = std::string("bert");
