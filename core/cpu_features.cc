@@ -80,6 +80,20 @@ Isa ActiveIsa() {
   return active;
 }
 
+bool HasShaInstructions() {
+#if defined(__x86_64__)
+  static const bool has = [] {
+    uint32_t a, b, c, d;
+    if (ActiveIsa() == Isa::kScalar || __get_cpuid(1, &a, &b, &c, &d) == 0) return false;
+    if (!Bit(c, 9) || !Bit(c, 19)) return false;  // SSSE3, SSE4.1
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && Bit(b, 29);
+  }();
+  return has;
+#else
+  return false;
+#endif
+}
+
 const char* IsaName(Isa isa) {
   switch (isa) {
     case Isa::kScalar:

@@ -13,6 +13,8 @@ enum class Isa { kScalar, kAvx2, kAvx512, kAvx512Vnni, kNeon, kNeonDot };
 // available is ignored). Chosen once.
 Isa ActiveIsa();
 bool IsaAvailable(Isa isa);  // processor and system can run it
+// SHA-256 instructions (x86), unless SELVEDGE_FORCE_ISA=scalar.
+bool HasShaInstructions();
 const char* IsaName(Isa isa);
 std::string CpuName();  // e.g. from /proc/cpuinfo, "unknown" if it cannot be read
 

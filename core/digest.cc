@@ -2,7 +2,40 @@
 
 #include <sodium.h>
 
+#include <algorithm>
+#include <cstring>
+
+#include "core/cpu_features.h"
+#if defined(SELVEDGE_SHA_X86)
+#include "core/sha256_x86.h"
+#endif
+
 namespace selvedge::core {
+
+namespace {
+
+#if defined(SELVEDGE_SHA_X86)
+constexpr size_t kBlock = 64;
+
+// libsodium's state, advanced by the processor's SHA instructions. Its fields: state[8], count in
+// bits, buf[64].
+void Update(crypto_hash_sha256_state* hash, const uint8_t* data, size_t n) {
+  const size_t held = (hash->count >> 3) % kBlock;
+  hash->count += uint64_t{n} << 3;
+  if (held > 0) {
+    const size_t taken = std::min(n, kBlock - held);
+    std::memcpy(hash->buf + held, data, taken);
+    if (held + taken < kBlock) return;
+    Sha256Blocks_ShaNi(hash->state, hash->buf, 1);
+    data += taken;
+    n -= taken;
+  }
+  Sha256Blocks_ShaNi(hash->state, data, n / kBlock);
+  if (n % kBlock > 0) std::memcpy(hash->buf, data + n / kBlock * kBlock, n % kBlock);
+}
+#endif
+
+}  // namespace
 
 struct Sha256::State {
   crypto_hash_sha256_state hash;
@@ -13,6 +46,12 @@ Sha256::Sha256() : state_(std::make_unique<State>()) { crypto_hash_sha256_init(&
 Sha256::~Sha256() = default;
 
 Sha256& Sha256::Update(std::span<const uint8_t> bytes) {
+#if defined(SELVEDGE_SHA_X86)
+  if (HasShaInstructions()) {
+    if (!bytes.empty()) core::Update(&state_->hash, bytes.data(), bytes.size());
+    return *this;
+  }
+#endif
   crypto_hash_sha256_update(&state_->hash, bytes.data(), bytes.size());
   return *this;
 }

@@ -76,6 +76,7 @@ Result<trainer::Config> BenchConfig(const TrainBenchOptions& options,
   config.freeze_a = options.dp;
   config.threads = options.threads;
   config.memory_limit_mb = options.memory_limit_mb;
+  config.exact_f32 = options.exact_f32;
   config.plan.steps = options.repetitions + 1;
   config.plan.noise_multiplier = 1;
   config.plan.divisor = static_cast<double>(options.batch_size);

@@ -40,6 +40,7 @@ struct Config {
   uint64_t seed = 0;         // initialisation of A and, without dp, sampling
   int threads = 0;
   int64_t memory_limit_mb = 0;
+  bool exact_f32 = false;  // products with the base in f32 also where 16-bit integers are faster
 };
 
 struct Progress {
@@ -55,7 +56,7 @@ class Host {
  public:
   virtual ~Host() = default;
   virtual privacy::SpendLedger& ledger() = 0;  // used only with dp
-  virtual bool ShouldStop() = 0;               // asked between micro-batches
+  virtual bool ShouldStop() = 0;               // asked before every product with a base weight
   virtual void OnProgress(const Progress& progress) = 0;
   virtual Status SaveCheckpoint(
       const std::vector<uint8_t>& state) = 0;  // encrypted and replaced atomically by the host

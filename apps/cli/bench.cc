@@ -163,6 +163,7 @@ Status Ingest(Context& context, const BenchFlags& flags) {
 struct TrainBenchFlags {
   ModelOptions model;
   std::string dp = "on";
+  std::string precision = "fast";
   int64_t rank = 8;
   TrainBenchOptions options;
 };
@@ -170,6 +171,7 @@ struct TrainBenchFlags {
 Status Train(Context& context, const TrainBenchFlags& flags) {
   TrainBenchOptions options = flags.options;
   options.dp = flags.dp == "on";
+  options.exact_f32 = flags.precision == "f32";
   options.rank = static_cast<int>(flags.rank);
   options.threads = static_cast<int>(context.threads);
   SELVEDGE_ASSIGN_OR_RETURN(const Engine engine, OpenEngine(context, flags.model));
@@ -178,6 +180,7 @@ Status Train(Context& context, const TrainBenchFlags& flags) {
                  {"tokens_per_cpu_s", Spread(bench.tokens_per_cpu_s)},
                  {"loss", bench.loss},
                  {"dp", options.dp},
+                 {"precision", flags.precision},
                  {"rank", options.rank},
                  {"batch_size", options.batch_size},
                  {"seq_len", options.seq_len}};
@@ -197,6 +200,8 @@ void AddBenchTrain(CommandLine* line, CLI::App* group) {
   TrainBenchOptions* options = &flags->options;
   AddModelOption(app, &flags->model, "the embedded one");
   AddChoice(app, "--dp", &flags->dp, {"on", "off"}, "Differential privacy (default on)");
+  AddChoice(app, "--precision", &flags->precision, {"fast", "f32"},
+            "Products with the base: 16-bit integers where they are faster, or f32");
   AddInt(app, "--rank", &flags->rank, 1, 256, "LoRA rank (default 8)");
   AddInt(app, "--batch-size", &options->batch_size, 1, 1'000'000, "Sequences of a step (4)");
   AddInt(app, "--seq-len", &options->seq_len, 8, int64_t{1} << 20, "Labels of a sequence (256)");

@@ -53,10 +53,13 @@ struct IntegerPanel {
 
 // Products of f32 matrices as sums of products of 16-bit integers, for training. 64 values that
 // follow each other in the summed dimension are a chunk; chunks are rounded with a scale that
-// brings their norm to at most kInt16Norm. By Cauchy and Schwarz a sum over a chunk is then below
-// 2^31, so 32-bit sums are exact. The rounding is about 7e-5 of the norm, on each side.
+// brings their norm to at most kInt16RowNorm on the side of the activations, kInt16WeightNorm (and
+// no value above 32767) on that of the weight. By Cauchy and Schwarz a sum over a chunk is then
+// below 2^31, so 32-bit sums are exact. The rounding is about 7e-5 of the norm of an activation
+// and half of that of a weight.
 inline constexpr size_t kInt16Chunk = 64;
-inline constexpr float kInt16Norm = 32700;  // below 32767 by more than rounding can add
+inline constexpr float kInt16RowNorm = 32700;  // 32767 less what rounding can add
+inline constexpr float kInt16WeightNorm = 65500;
 inline constexpr size_t kInt16Stride = kPanelDepth + 32;  // between rows, in values
 inline constexpr size_t kInt16Chunks = kPanelDepth / kInt16Chunk;
 

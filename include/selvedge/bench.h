@@ -36,6 +36,7 @@ struct TrainBenchOptions {
   int64_t memory_limit_mb = 0;  // 0 = none
   int64_t repetitions = 5;      // steps that are counted
   int threads = 0;
+  bool exact_f32 = false;  // products with the base in f32 also where 16-bit integers are faster
 };
 
 struct TrainBench {

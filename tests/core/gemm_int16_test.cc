@@ -92,8 +92,8 @@ TEST(GemmInt16, TheErrorOfAWholeProductIsAboutATenThousandth) {
       GemmInputGradInt16(TableFor(isa), pool, w.view, dy.data(), m, dx16.data(), false);
       for (size_t i = 0; i < y.size(); ++i) y16[i] -= y[i];
       for (size_t i = 0; i < dx.size(); ++i) dx16[i] -= dx[i];
-      EXPECT_LT(Norm(y16.data(), y.size(), 1), 1.5e-4 * Norm(y.data(), y.size(), 1));
-      EXPECT_LT(Norm(dx16.data(), dx.size(), 1), 1.5e-4 * Norm(dx.data(), dx.size(), 1));
+      EXPECT_LT(Norm(y16.data(), y.size(), 1), 1e-4 * Norm(y.data(), y.size(), 1));
+      EXPECT_LT(Norm(dx16.data(), dx.size(), 1), 1e-4 * Norm(dx.data(), dx.size(), 1));
     }
   }
 }

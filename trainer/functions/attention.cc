@@ -1,11 +1,10 @@
-#include <ATen/ops/empty_like.h>
-#include <ATen/ops/zeros_like.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
 #include <cmath>
 
 #include "trainer/functions/functions.h"
+#include "trainer/functions/tensor_pool.h"
 
 namespace selvedge::trainer {
 namespace {
@@ -113,7 +112,7 @@ void AttendBackward(const Head& head, const float* q, const float* k, const floa
 struct AttentionFunction : torch::autograd::Function<AttentionFunction> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& q, const at::Tensor& k,
                             const at::Tensor& v, Tape* tape) {
-    at::Tensor o = at::empty_like(q);
+    at::Tensor o = NewTensor(*tape, q.size(0), q.size(1));
     const float* q_data = q.data_ptr<float>();
     const float* k_data = k.data_ptr<float>();
     const float* v_data = v.data_ptr<float>();
@@ -131,9 +130,11 @@ struct AttentionFunction : torch::autograd::Function<AttentionFunction> {
     const at::Tensor d_o = gradients[0].contiguous();
     const variable_list saved = ctx->get_saved_variables();
     auto* tape = reinterpret_cast<Tape*>(ctx->saved_data["tape"].toInt());
-    at::Tensor dq = at::empty_like(saved[0]);
-    at::Tensor dk = at::zeros_like(saved[1]);
-    at::Tensor dv = at::zeros_like(saved[2]);
+    at::Tensor dq = NewTensor(*tape, saved[0].size(0), saved[0].size(1));
+    at::Tensor dk = NewTensor(*tape, saved[1].size(0), saved[1].size(1));
+    at::Tensor dv = NewTensor(*tape, saved[2].size(0), saved[2].size(1));
+    std::fill_n(dk.data_ptr<float>(), dk.numel(), 0.0f);
+    std::fill_n(dv.data_ptr<float>(), dv.numel(), 0.0f);
     const float* q_data = saved[0].data_ptr<float>();
     const float* k_data = saved[1].data_ptr<float>();
     const float* v_data = saved[2].data_ptr<float>();

@@ -1,5 +1,3 @@
-#include <ATen/ops/empty.h>
-#include <ATen/ops/empty_like.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/mul.h>
 #include <torch/csrc/autograd/custom_function.h>
@@ -7,6 +5,7 @@
 #include <algorithm>
 
 #include "trainer/functions/functions.h"
+#include "trainer/functions/tensor_pool.h"
 
 namespace selvedge::trainer {
 namespace {
@@ -21,14 +20,15 @@ struct CrossEntropyFunction : torch::autograd::Function<CrossEntropyFunction> {
     const size_t n = output.cols;
     const auto labels = static_cast<size_t>(x.size(0));
     const bool wants_gradient = x.requires_grad();
-    at::Tensor dx = at::empty_like(x);
-    at::Tensor logits = at::empty(
-        {static_cast<int64_t>(std::min(kLabelChunk, labels)), static_cast<int64_t>(vocab)},
-        x.options());
+    at::Tensor dx = NewTensor(*tape, x.size(0), x.size(1));
+    at::Tensor logits = NewTensor(*tape, static_cast<int64_t>(std::min(kLabelChunk, labels)),
+                                  static_cast<int64_t>(vocab));
     float* scores = logits.data_ptr<float>();
     for (size_t begin = 0; begin < labels; begin += kLabelChunk) {
       const size_t rows = std::min(kLabelChunk, labels - begin);
-      kernels::GemmForward(*tape->pool, output, x.data_ptr<float>() + begin * n, rows, scores);
+      tape->CheckStop();
+      kernels::GemmForward(*tape->pool, tape->precision, output, x.data_ptr<float>() + begin * n,
+                           rows, scores);
       tape->pool->ParallelFor(rows, 8, [&](size_t first, size_t last, int) {
         for (size_t i = first; i < last; ++i) {
           tape->label_losses[begin + i] = tape->dense->cross_entropy_row(
@@ -36,8 +36,8 @@ struct CrossEntropyFunction : torch::autograd::Function<CrossEntropyFunction> {
         }
       });
       if (!wants_gradient) continue;
-      kernels::GemmInputGrad(*tape->pool, output, scores, rows, dx.data_ptr<float>() + begin * n,
-                             false);
+      kernels::GemmInputGrad(*tape->pool, tape->precision, output, scores, rows,
+                             dx.data_ptr<float>() + begin * n, false);
     }
     double sum = 0;
     for (const double loss : tape->label_losses) sum += loss;

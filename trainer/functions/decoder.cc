@@ -9,6 +9,7 @@
 #include <algorithm>
 
 #include "trainer/functions/functions.h"
+#include "trainer/functions/tensor_pool.h"
 
 namespace selvedge::trainer {
 namespace {
@@ -16,7 +17,7 @@ namespace {
 at::Tensor Embed(Tape& tape) {
   const kernels::WeightView& table = tape.model->token_embedding();
   const auto rows = static_cast<int64_t>(tape.batch->rows());
-  at::Tensor x = at::empty({rows, static_cast<int64_t>(table.cols)}, at::kFloat);
+  at::Tensor x = NewTensor(tape, rows, static_cast<int64_t>(table.cols));
   float* out = x.data_ptr<float>();
   for (size_t i = 0; i < tape.batch->rows(); ++i) {
     kernels::DequantizeRow(table.type, table.row(static_cast<size_t>(tape.batch->tokens[i])),
@@ -67,13 +68,14 @@ at::Tensor FeedForwardBlock(const at::Tensor& x, const inference::LayerWeights& 
   return LoraLinear(SwiGlu(gate, up, tape), leaf, layer.ffn_down, tape);
 }
 
-// Sum of the label losses as a scalar tensor.
-at::Tensor Loss(const at::Tensor& leaf, Tape& tape) {
-  at::Tensor x = Embed(tape);
-  for (const inference::LayerWeights& layer : tape.model->layers()) {
-    x = at::add(x, AttentionBlock(x, layer, leaf, tape));
-    x = at::add(x, FeedForwardBlock(x, layer, leaf, tape));
-  }
+at::Tensor Layer(const at::Tensor& x, const inference::LayerWeights& layer, const at::Tensor& leaf,
+                 Tape& tape) {
+  const at::Tensor middle = Sum(x, AttentionBlock(x, layer, leaf, tape), tape);
+  return Sum(middle, FeedForwardBlock(middle, layer, leaf, tape), tape);
+}
+
+// Sum of the label losses as a scalar tensor, from the last layer's output.
+at::Tensor Loss(const at::Tensor& x, Tape& tape) {
   at::Tensor rows = at::empty({static_cast<int64_t>(tape.batch->label_rows.size())}, at::kLong);
   for (size_t i = 0; i < tape.batch->label_rows.size(); ++i) {
     rows.data_ptr<int64_t>()[i] = tape.batch->label_rows[i];
@@ -81,18 +83,50 @@ at::Tensor Loss(const at::Tensor& leaf, Tape& tape) {
   return CrossEntropy(RmsNorm(at::index_select(x, 0, rows), tape.model->output_norm(), tape), tape);
 }
 
+// The first layers without a tape: the input of each, and the output of the last.
+std::vector<at::Tensor> InputsOfFirstLayers(size_t layers, Tape& tape) {
+  const at::NoGradGuard no_grad;
+  std::vector<at::Tensor> inputs = {Embed(tape)};
+  for (size_t i = 0; i < layers; ++i) {
+    inputs.push_back(Layer(inputs.back(), tape.model->layers()[i], at::Tensor(), tape));
+  }
+  return inputs;
+}
+
 }  // namespace
 
+// The last layers keep what their gradients need. The first ones keep their inputs only; going
+// back, each is run once more, with a tape of its own (Chen et al. 2016, arXiv 1604.06174).
 void ForwardBackward(Tape& tape) {
   // The gradients that matter are collected by LoraLinear; this leaf only starts the tape.
   at::Tensor leaf = at::empty({0}, at::kFloat);
   leaf.requires_grad_(true);
-  Loss(leaf, tape).backward();
+  const std::vector<inference::LayerWeights>& layers = tape.model->layers();
+  const size_t recomputed = std::min(tape.recomputed_layers, layers.size() - 1);
+  std::vector<at::Tensor> inputs = InputsOfFirstLayers(recomputed, tape);
+  at::Tensor gradient;
+  {
+    at::Tensor& start = inputs.back();
+    start.requires_grad_(recomputed > 0);
+    at::Tensor x = start;
+    for (size_t i = recomputed; i < layers.size(); ++i) x = Layer(x, layers[i], leaf, tape);
+    Loss(x, tape).backward();
+    gradient = start.grad();
+  }
+  for (size_t i = recomputed; i-- > 0;) {
+    inputs.pop_back();
+    at::Tensor& input = inputs.back();
+    input.requires_grad_(i > 0);
+    const at::Tensor output = Layer(input, layers[i], leaf, tape);
+    if (!output.requires_grad()) return;
+    output.backward(gradient);
+    gradient = input.grad();
+  }
 }
 
 void ForwardOnly(Tape& tape) {
   const at::NoGradGuard no_grad;
-  Loss(at::Tensor(), tape);
+  Loss(InputsOfFirstLayers(tape.model->layers().size(), tape).back(), tape);
 }
 
 }  // namespace selvedge::trainer

@@ -24,6 +24,9 @@ at::Tensor LoraLinear(const at::Tensor& x, const at::Tensor& leaf,
 // y [R, n] = x / sqrt(mean(x^2) + eps) * weight over the n columns. `weight` must outlive the tape.
 at::Tensor RmsNorm(const at::Tensor& x, const std::vector<float>& weight, Tape& tape);
 
+// y = a + b, both [M, n].
+at::Tensor Sum(const at::Tensor& a, const at::Tensor& b, Tape& tape);
+
 // Rotates x [M, heads * D] by the positions of the micro-batch.
 at::Tensor Rope(const at::Tensor& x, size_t heads, Tape& tape);
 

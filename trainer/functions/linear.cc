@@ -1,7 +1,7 @@
-#include <ATen/ops/empty.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "trainer/functions/functions.h"
+#include "trainer/functions/tensor_pool.h"
 
 namespace selvedge::trainer {
 namespace {
@@ -64,15 +64,16 @@ struct LinearFunction : torch::autograd::Function<LinearFunction> {
                             const c10::optional<at::Tensor>& /*leaf*/,
                             const kernels::WeightView* weight, Tape* tape) {
     const auto m = static_cast<size_t>(x.size(0));
-    at::Tensor y = at::empty({x.size(0), static_cast<int64_t>(weight->rows)}, x.options());
-    kernels::GemmForward(*tape->pool, *weight, x.data_ptr<float>(), m, y.data_ptr<float>());
+    at::Tensor y = NewTensor(*tape, x.size(0), static_cast<int64_t>(weight->rows));
+    tape->CheckStop();
+    kernels::GemmForward(*tape->pool, tape->precision, *weight, x.data_ptr<float>(), m,
+                         y.data_ptr<float>());
     const LoraTarget* target = tape->layout->Find(*weight);
     ctx->saved_data["weight"] = reinterpret_cast<int64_t>(weight);
     ctx->saved_data["target"] = reinterpret_cast<int64_t>(target);
     ctx->saved_data["tape"] = reinterpret_cast<int64_t>(tape);
     if (target != nullptr) {
-      at::Tensor h =
-          at::empty({x.size(0), static_cast<int64_t>(tape->layout->rank())}, x.options());
+      at::Tensor h = NewTensor(*tape, x.size(0), static_cast<int64_t>(tape->layout->rank()));
       AddLora(*target, x.data_ptr<float>(), h.data_ptr<float>(), y.data_ptr<float>(), *tape);
       ctx->save_for_backward(tape->layout->freeze_a() ? variable_list{h} : variable_list{h, x});
     }
@@ -86,9 +87,10 @@ struct LinearFunction : torch::autograd::Function<LinearFunction> {
     const auto* target = reinterpret_cast<const LoraTarget*>(ctx->saved_data["target"].toInt());
     auto* tape = reinterpret_cast<Tape*>(ctx->saved_data["tape"].toInt());
     at::Tensor dx;
+    tape->CheckStop();
     if (ctx->needs_input_grad(0)) {
-      dx = at::empty({dy.size(0), static_cast<int64_t>(weight->cols)}, dy.options());
-      kernels::GemmInputGrad(*tape->pool, *weight, dy.data_ptr<float>(),
+      dx = NewTensor(*tape, dy.size(0), static_cast<int64_t>(weight->cols));
+      kernels::GemmInputGrad(*tape->pool, tape->precision, *weight, dy.data_ptr<float>(),
                              static_cast<size_t>(dy.size(0)), dx.data_ptr<float>(), false);
     }
     if (target != nullptr) {

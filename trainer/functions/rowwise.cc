@@ -1,10 +1,9 @@
 // Operations on one row at a time: norm, rotary embedding, SwiGLU.
 
-#include <ATen/ops/empty.h>
-#include <ATen/ops/empty_like.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "trainer/functions/functions.h"
+#include "trainer/functions/tensor_pool.h"
 
 namespace selvedge::trainer {
 namespace {
@@ -17,7 +16,7 @@ constexpr size_t kRowGrain = 16;
 struct RmsNormFunction : torch::autograd::Function<RmsNormFunction> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x,
                             const std::vector<float>* weight, Tape* tape) {
-    at::Tensor y = at::empty_like(x);
+    at::Tensor y = NewTensor(*tape, x.size(0), x.size(1));
     const size_t n = weight->size();
     const float eps = tape->model->config().norm_eps;
     const float* in = x.data_ptr<float>();
@@ -40,7 +39,7 @@ struct RmsNormFunction : torch::autograd::Function<RmsNormFunction> {
     const auto* weight =
         reinterpret_cast<const std::vector<float>*>(ctx->saved_data["weight"].toInt());
     auto* tape = reinterpret_cast<Tape*>(ctx->saved_data["tape"].toInt());
-    at::Tensor dx = at::empty_like(x);
+    at::Tensor dx = NewTensor(*tape, x.size(0), x.size(1));
     const size_t n = weight->size();
     const float eps = tape->model->config().norm_eps;
     const float* in = x.data_ptr<float>();
@@ -61,7 +60,7 @@ struct RmsNormFunction : torch::autograd::Function<RmsNormFunction> {
 at::Tensor Rotate(const at::Tensor& x, size_t heads, bool inverse, Tape& tape) {
   const inference::ModelConfig& config = tape.model->config();
   const size_t half = config.rope_dim / 2;
-  at::Tensor y = at::empty_like(x);
+  at::Tensor y = NewTensor(tape, x.size(0), x.size(1));
   const auto columns = static_cast<size_t>(x.size(1));
   const float* in = x.data_ptr<float>();
   float* out = y.data_ptr<float>();
@@ -101,7 +100,7 @@ struct RopeFunction : torch::autograd::Function<RopeFunction> {
 struct SwiGluFunction : torch::autograd::Function<SwiGluFunction> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& gate, const at::Tensor& up,
                             Tape* tape) {
-    at::Tensor y = at::empty_like(gate);
+    at::Tensor y = NewTensor(*tape, gate.size(0), gate.size(1));
     const auto n = static_cast<size_t>(gate.size(1));
     const float* g = gate.data_ptr<float>();
     const float* u = up.data_ptr<float>();
@@ -121,8 +120,8 @@ struct SwiGluFunction : torch::autograd::Function<SwiGluFunction> {
     const at::Tensor dy = gradients[0].contiguous();
     const variable_list saved = ctx->get_saved_variables();
     auto* tape = reinterpret_cast<Tape*>(ctx->saved_data["tape"].toInt());
-    at::Tensor dgate = at::empty_like(dy);
-    at::Tensor dup = at::empty_like(dy);
+    at::Tensor dgate = NewTensor(*tape, dy.size(0), dy.size(1));
+    at::Tensor dup = NewTensor(*tape, dy.size(0), dy.size(1));
     const auto n = static_cast<size_t>(dy.size(1));
     const float* g = saved[0].data_ptr<float>();
     const float* u = saved[1].data_ptr<float>();
@@ -140,10 +139,36 @@ struct SwiGluFunction : torch::autograd::Function<SwiGluFunction> {
   }
 };
 
+struct SumFunction : torch::autograd::Function<SumFunction> {
+  static at::Tensor forward(AutogradContext* /*ctx*/, const at::Tensor& a, const at::Tensor& b,
+                            Tape* tape) {
+    at::Tensor y = NewTensor(*tape, a.size(0), a.size(1));
+    const float* first = a.data_ptr<float>();
+    const float* second = b.data_ptr<float>();
+    float* out = y.data_ptr<float>();
+    const auto n = static_cast<size_t>(a.size(1));
+    tape->pool->ParallelFor(static_cast<size_t>(a.size(0)), kRowGrain,
+                            [&](size_t begin, size_t end, int) {
+                              for (size_t i = begin * n; i < end * n; ++i) {
+                                out[i] = first[i] + second[i];
+                              }
+                            });
+    return y;
+  }
+
+  static variable_list backward(AutogradContext* /*ctx*/, variable_list gradients) {
+    return {gradients[0], gradients[0], at::Tensor()};
+  }
+};
+
 }  // namespace
 
 at::Tensor RmsNorm(const at::Tensor& x, const std::vector<float>& weight, Tape& tape) {
   return RmsNormFunction::apply(x, &weight, &tape);
+}
+
+at::Tensor Sum(const at::Tensor& a, const at::Tensor& b, Tape& tape) {
+  return SumFunction::apply(a, b, &tape);
 }
 
 at::Tensor Rope(const at::Tensor& x, size_t heads, Tape& tape) {

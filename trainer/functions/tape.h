@@ -6,6 +6,7 @@
 // micro-batch.
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -17,12 +18,21 @@
 
 namespace selvedge::trainer {
 
+class TensorPool;
+
+// Thrown by CheckStop, through LibTorch's autograd engine, to whoever started the pass.
+struct StopRequested {};
+
 struct Tape {
   const inference::Model* model = nullptr;
   const LoraLayout* layout = nullptr;
   const DenseKernels* dense = nullptr;
   core::ThreadPool* pool = nullptr;
+  kernels::GemmPrecision precision = kernels::GemmPrecision::kFloat32;  // of the base's products
+  const std::function<bool()>* should_stop = nullptr;                   // null: never
   const MicroBatch* batch = nullptr;
+  TensorPool* tensors = nullptr;   // null: LibTorch's own allocator
+  size_t recomputed_layers = 0;    // the first ones, run again in the backward pass
   const float* frozen = nullptr;   // A's that are not trained
   const float* trained = nullptr;  // [P]
   // Where the backward pass adds: one gradient [P] for each slot of the batch.
@@ -30,6 +40,10 @@ struct Tape {
   // Where the forward pass writes: -log p of every label, [L].
   std::span<double> label_losses;
 
+  // Asked before every product with a base weight: the longest stretch of work without a look.
+  void CheckStop() const {
+    if (should_stop != nullptr && (*should_stop)()) throw StopRequested();
+  }
   const float* a(const LoraTarget& target) const {
     return (layout->freeze_a() ? frozen : trained) + target.a_offset;
   }

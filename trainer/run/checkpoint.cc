@@ -117,7 +117,7 @@ core::Sha256Digest Fingerprint(const inference::Model& model, const std::vector<
     hash.UpdateU64(name.size()).Update(name);
   }
   hash.UpdateU64(config.freeze_a).UpdateU64(config.dp).UpdateU64(Bits(config.learning_rate));
-  hash.UpdateU64(config.seed);
+  hash.UpdateU64(config.seed).UpdateU64(config.exact_f32);
   HashPlan(config.plan, &hash);
   hash.UpdateU64(groups.size());
   for (const Group& group : groups) {

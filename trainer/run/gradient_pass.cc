@@ -1,50 +1,22 @@
 #include "trainer/run/gradient_pass.h"
 
 #include <algorithm>
-#include <chrono>
-#include <ctime>
 
 #include "trainer/functions/decoder.h"
+#include "trainer/functions/tensor_pool.h"
 
 namespace selvedge::trainer {
-namespace {
-
-constexpr size_t kFirstRows = 256;
-constexpr size_t kLeastRows = 32;
-
-// Milliseconds of work: time on the clock, but no more than the processor time of all threads, so
-// that a busy machine does not shrink micro-batches until they are too small to be efficient.
-class WorkTimer {
- public:
-  double Ms() const {
-    const std::chrono::duration<double, std::milli> wall = std::chrono::steady_clock::now() - wall_;
-    const double cpu = 1e3 * static_cast<double>(std::clock() - cpu_) / CLOCKS_PER_SEC;
-    return std::min(wall.count(), cpu);
-  }
-
- private:
-  std::chrono::steady_clock::time_point wall_ = std::chrono::steady_clock::now();
-  std::clock_t cpu_ = std::clock();
-};
-
-// The next size from the last one's time: aims at 80 % of the bound, at most doubling.
-size_t NextRows(size_t rows, double ms, double bound_ms, size_t max_rows) {
-  const double fitting = static_cast<double>(rows) * 0.8 * bound_ms / std::max(ms, 1e-3);
-  const double bounded = std::min(fitting, 2.0 * static_cast<double>(rows));
-  return std::clamp(static_cast<size_t>(bounded), std::min(kLeastRows, max_rows), max_rows);
-}
-
-}  // namespace
-
 GradientPass::GradientPass(const inference::Model& model, const LoraLayout& layout,
                            const MemoryPlan& memory, core::ThreadPool& pool,
-                           double max_micro_batch_ms)
+                           kernels::GemmPrecision precision)
     : model_(model),
       layout_(layout),
       memory_(memory),
       pool_(pool),
-      max_micro_batch_ms_(max_micro_batch_ms),
-      rows_(std::min(kFirstRows, memory.max_rows)) {}
+      precision_(precision),
+      tensors_(std::make_unique<TensorPool>(memory.max_rows)) {}
+
+GradientPass::~GradientPass() = default;
 
 bool GradientPass::Run(const std::vector<Group>& groups, std::span<const uint32_t> sampled,
                        const std::vector<float>& frozen, const std::vector<float>& trained,
@@ -53,22 +25,22 @@ bool GradientPass::Run(const std::vector<Group>& groups, std::span<const uint32_
   Packer packer(groups, sampled);
   MicroBatch batch;
   open_.clear();
-  while (packer.Next(fixed_rows_ != 0 ? fixed_rows_ : rows_, memory_.max_slots, &batch)) {
+  while (packer.Next(memory_.max_rows, memory_.max_slots, &batch)) {
     if (should_stop()) return false;
-    const WorkTimer timer;
-    RunMicroBatch(batch, frozen, trained);
-    const double spent_ms = timer.Ms();
-    // Short ends of a pass say little about speed.
-    if (2 * batch.rows() >= rows_) {
-      rows_ = NextRows(batch.rows(), spent_ms, max_micro_batch_ms_, memory_.max_rows);
+    try {
+      RunMicroBatch(batch, frozen, trained, should_stop);
+    } catch (const StopRequested&) {
+      return false;
     }
     HandOut(batch, on_group);
   }
+  tensors_->Release();  // the update needs memory of its own
   return true;
 }
 
 void GradientPass::RunMicroBatch(const MicroBatch& batch, const std::vector<float>& frozen,
-                                 const std::vector<float>& trained) {
+                                 const std::vector<float>& trained,
+                                 const std::function<bool()>& should_stop) {
   while (open_.size() < batch.slots.size()) {
     open_.push_back({std::vector<float>(layout_.trained()), 0, 0});
   }
@@ -81,7 +53,11 @@ void GradientPass::RunMicroBatch(const MicroBatch& batch, const std::vector<floa
   tape.layout = &layout_;
   tape.dense = &ActiveDenseKernels();
   tape.pool = &pool_;
+  tape.precision = precision_;
+  tape.should_stop = &should_stop;
   tape.batch = &batch;
+  tape.tensors = tensors_.get();
+  tape.recomputed_layers = memory_.recomputed_layers;
   tape.frozen = frozen.data();
   tape.trained = trained.data();
   tape.slot_gradients = gradients;

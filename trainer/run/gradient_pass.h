@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -22,19 +23,18 @@ struct GroupResult {
 
 class GradientPass {
  public:
-  // All must outlive the pass. `max_micro_batch_ms` bounds the work between two looks at the stop
-  // flag; the size of micro-batches follows the measured speed and has no influence on results.
+  // All must outlive the pass. The plan's sizes have no influence on results.
   GradientPass(const inference::Model& model, const LoraLayout& layout, const MemoryPlan& memory,
-               core::ThreadPool& pool, double max_micro_batch_ms);
+               core::ThreadPool& pool, kernels::GemmPrecision precision);
 
-  // Returns false if `should_stop` said so before the last group was complete.
+  ~GradientPass();
+
+  // Returns false if `should_stop` said so before the last group was complete; it is asked on this
+  // thread, before every product with a base weight.
   bool Run(const std::vector<Group>& groups, std::span<const uint32_t> sampled,
            const std::vector<float>& frozen, const std::vector<float>& trained,
            const std::function<bool()>& should_stop,
            const std::function<void(const GroupResult&)>& on_group);
-
-  // For tests: a fixed size instead of the measured one; 0 = measured.
-  void FixRows(size_t rows) { fixed_rows_ = rows; }
 
  private:
   struct OpenGroup {
@@ -43,7 +43,7 @@ class GradientPass {
     double loss = 0;
   };
   void RunMicroBatch(const MicroBatch& batch, const std::vector<float>& frozen,
-                     const std::vector<float>& trained);
+                     const std::vector<float>& trained, const std::function<bool()>& should_stop);
   void AddLosses(const MicroBatch& batch);
   void HandOut(const MicroBatch& batch, const std::function<void(const GroupResult&)>& on_group);
 
@@ -51,9 +51,8 @@ class GradientPass {
   const LoraLayout& layout_;
   MemoryPlan memory_;
   core::ThreadPool& pool_;
-  double max_micro_batch_ms_;
-  size_t fixed_rows_ = 0;
-  size_t rows_;                     // current size of a micro-batch
+  kernels::GemmPrecision precision_;
+  std::unique_ptr<TensorPool> tensors_;
   std::vector<OpenGroup> open_;     // by slot; the first may go on from the last micro-batch
   std::vector<double> label_loss_;  // [L]
 };

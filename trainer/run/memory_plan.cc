@@ -11,47 +11,118 @@ namespace {
 constexpr size_t kMiB = 1 << 20;
 // LibTorch with its libraries, resident before the first tensor (measured on Debian 12).
 constexpr size_t kRuntimeBytes = 170 * kMiB;
-constexpr size_t kMaxRows = 2048;
+// More rows make the products with the base only a few percent faster, fewer than half of them
+// markedly slower.
+constexpr size_t kMaxRows = 512;
+constexpr size_t kEnoughRows = 256;
 constexpr size_t kMaxSlots = 64;
+// Without a limit: what the rows and group gradients of a micro-batch may take.
+constexpr size_t kComfortableBytes = 448 * kMiB;
 
-// Vectors of P that live through the run: state (4), its copy during an update (4), checkpoint
-// being written (2 copies of 4), the sum (8 bytes) and noise (4 bytes) with its plain twin.
-constexpr size_t kBytesPerParameter = 4 * 4 + 4 * 4 + 2 * 4 * 4 + 8 + 8;
+// Vectors of P: the state (4 floats) and the step's sum (8 bytes) live through the run.
+constexpr size_t kStateBytes = 4 * 4 + 8;
+// After the backward pass, when the micro-batch is gone: the state's copy (4 floats), the noised
+// sum with its plain twin (8 bytes) or the mean, and a checkpoint being written (2 copies).
+constexpr size_t kUpdateBytes = 4 * 4 + 8 + 2 * 4 * 4;
 
-}  // namespace
-
-size_t RowBytes(const inference::Model& model, const LoraLayout& layout) {
+// Floats that one row keeps in one layer between forward and backward: two norm inputs, rotated q
+// and k, v, gate, up and the h's; where A is trained also the inputs of its linear layers.
+size_t LayerFloats(const inference::Model& model, const LoraLayout& layout) {
   const inference::ModelConfig& c = model.config();
   const size_t q = static_cast<size_t>(c.n_heads) * c.head_dim;
   const size_t kv = static_cast<size_t>(c.n_kv_heads) * c.head_dim;
-  // Kept by a layer: two norm inputs, rotated q and k, v, gate, up and the h's; where A is trained
-  // also the four distinct inputs of its linear layers.
   size_t floats = 2 * c.n_embd + q + 2 * kv + 2 * c.n_ff + 7 * layout.rank();
   if (!model.layers().front().attn_q_norm.empty()) floats += q + kv;  // inputs of the heads' norms
-  if (!layout.freeze_a()) floats += 2 * c.n_embd + q + c.n_ff;
+  return layout.freeze_a() ? floats : floats + 2 * c.n_embd + q + c.n_ff;
+}
+
+// Tries sizes of micro-batches against a limit.
+class Planner {
+ public:
+  Planner(const inference::Model& model, const LoraLayout& layout, size_t longest_rows, int threads)
+      : model_(model), layout_(layout), longest_(std::max<size_t>(1, longest_rows)) {
+    const size_t attention =
+        static_cast<size_t>(std::max(1, threads)) * 2 * kQueryBlock * longest_ * sizeof(float);
+    const size_t logits = kLabelChunk * model.config().n_vocab * sizeof(float);
+    fixed_ = kRuntimeBytes + model.file().bytes().bytes().size() +
+             layout.frozen() * 3 * sizeof(float) + layout.trained() * kStateBytes;
+    passing_ = attention + logits;
+    update_ = layout.trained() * kUpdateBytes;
+  }
+
+  size_t fixed() const { return fixed_; }
+  size_t group() const { return layout_.trained() * sizeof(float); }
+
+  size_t Peak(const MemoryPlan& plan) const {
+    const size_t rows = plan.max_rows * RowBytes(model_, layout_, plan.recomputed_layers);
+    return fixed_ + std::max(passing_ + rows + plan.max_slots * group(), update_);
+  }
+
+  // The smallest plan of all.
+  MemoryPlan Least() const {
+    const size_t layers = model_.config().n_layers;
+    return Finished({longest_, 1, 0, layers > 0 ? layers - 1 : 0});
+  }
+
+  // The fastest plan under `limit` bytes: enough rows, no more recomputation than needed.
+  MemoryPlan Fastest(size_t limit) const {
+    for (const size_t rows : {kMaxRows, kEnoughRows}) {
+      const MemoryPlan plan = Finished({std::max(longest_, rows), 1, 0, 0});
+      if (plan.peak_bytes <= limit) return WithSlots(plan, limit);
+    }
+    MemoryPlan plan = Least();
+    plan.max_rows = std::max(longest_, kEnoughRows);
+    for (size_t n = 1; n <= plan.recomputed_layers; ++n) {
+      const MemoryPlan tried = Finished({plan.max_rows, 1, 0, n});
+      if (tried.peak_bytes <= limit) return WithSlots(tried, limit);
+    }
+    plan = Least();
+    const size_t row = RowBytes(model_, layout_, plan.recomputed_layers);
+    if (limit > plan.peak_bytes) plan.max_rows += (limit - plan.peak_bytes) / row;
+    plan.max_rows = std::min(plan.max_rows, std::max(longest_, kEnoughRows));
+    return WithSlots(Finished(plan), limit);
+  }
+
+ private:
+  MemoryPlan Finished(MemoryPlan plan) const {
+    plan.peak_bytes = Peak(plan);
+    return plan;
+  }
+
+  MemoryPlan WithSlots(MemoryPlan plan, size_t limit) const {
+    const size_t spare = limit > plan.peak_bytes ? limit - plan.peak_bytes : 0;
+    plan.max_slots = std::clamp<size_t>(1 + spare / group(), 1, kMaxSlots);
+    return Finished(plan);
+  }
+
+  const inference::Model& model_;
+  const LoraLayout& layout_;
+  const size_t longest_;
+  size_t fixed_ = 0;    // through the whole run
+  size_t passing_ = 0;  // of any micro-batch
+  size_t update_ = 0;   // between backward and the next step
+};
+
+}  // namespace
+
+size_t RowBytes(const inference::Model& model, const LoraLayout& layout, size_t recomputed_layers) {
+  const inference::ModelConfig& c = model.config();
+  const size_t q = static_cast<size_t>(c.n_heads) * c.head_dim;
+  const size_t kv = static_cast<size_t>(c.n_kv_heads) * c.head_dim;
+  const size_t kept = LayerFloats(model, layout) * (c.n_layers - recomputed_layers);
+  const size_t inputs = c.n_embd * recomputed_layers;
   // Passing: the widest stretch of one layer, forward or backward.
   const size_t passing = 4 * c.n_embd + 4 * q + 4 * kv + 4 * c.n_ff;
   // The head keeps label rows, their norm and its gradient.
-  return 4 * (floats * c.n_layers + passing + 4 * c.n_embd);
+  return sizeof(float) * (kept + inputs + passing + 4 * c.n_embd);
 }
 
-Result<MemoryPlan> PlanMemory(const inference::Model& model, const LoraLayout& layout, bool dp,
+Result<MemoryPlan> PlanMemory(const inference::Model& model, const LoraLayout& layout,
                               size_t longest_rows, int threads, int64_t memory_limit_mb) {
-  const size_t parameters = layout.trained();
-  const size_t attention = static_cast<size_t>(std::max(1, threads)) * 2 * kQueryBlock *
-                           std::max<size_t>(1, longest_rows) * 4;
-  const size_t logits = kLabelChunk * model.config().n_vocab * 4;
-  const size_t fixed = kRuntimeBytes + model.file().bytes().bytes().size() + attention + logits +
-                       parameters * (kBytesPerParameter + (dp ? 0 : 8)) + layout.frozen() * 4 * 3;
-  const size_t row = RowBytes(model, layout);
-  const size_t group = parameters * 4;
-  const size_t least = fixed + row * longest_rows + group;
-  MemoryPlan plan;
+  const Planner planner(model, layout, longest_rows, threads);
+  const size_t least = planner.Least().peak_bytes;
   if (memory_limit_mb == 0) {
-    plan.max_rows = std::max(longest_rows, kMaxRows);
-    plan.max_slots = std::clamp<size_t>((256 * kMiB) / group, 1, kMaxSlots);
-    plan.peak_bytes = fixed + row * plan.max_rows + group * plan.max_slots;
-    return plan;
+    return planner.Fastest(std::max(least, planner.fixed() + kComfortableBytes));
   }
   const size_t limit = static_cast<size_t>(memory_limit_mb) * kMiB;
   if (least > limit) {
@@ -59,12 +130,7 @@ Result<MemoryPlan> PlanMemory(const inference::Model& model, const LoraLayout& l
                       " MB, this model, rank and record length need " +
                       std::to_string((least + kMiB - 1) / kMiB) + " MB");
   }
-  // Half of what is left goes to group gradients, the rest to rows.
-  plan.max_slots = std::clamp<size_t>(1 + (limit - least) / 2 / group, 1, kMaxSlots);
-  const size_t spare = limit - least - (plan.max_slots - 1) * group;
-  plan.max_rows = std::min(std::max(longest_rows, kMaxRows), longest_rows + spare / row);
-  plan.peak_bytes = least + (plan.max_slots - 1) * group + (plan.max_rows - longest_rows) * row;
-  return plan;
+  return planner.Fastest(limit);
 }
 
 }  // namespace selvedge::trainer

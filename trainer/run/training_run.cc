@@ -7,11 +7,11 @@
 
 #include "core/secure_random.h"
 #include "core/seeded_random.h"
+#include "trainer/job/trainable.h"
 #include "trainer/lora/init.h"
 #include "trainer/optim/schedule.h"
 #include "trainer/run/checkpoint.h"
 #include "trainer/run/gradient_pass.h"
-#include "trainer/job/trainable.h"
 #include "trainer/run/validate.h"
 
 namespace selvedge::trainer {
@@ -19,7 +19,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr double kMaxMicroBatchMs = 250;
 constexpr int64_t kMaxFailedInARow = 3;
 // A checkpoint follows every step, unless steps are so short that this would cost more than a tenth
 // of the time; a kill then loses what was done since.
@@ -51,7 +50,8 @@ class TrainingRun {
         layout_(std::move(layout)),
         host_(host),
         pool_(config.threads),
-        pass_(model_, layout_, memory, pool_, kMaxMicroBatchMs),
+        pass_(model_, layout_, memory, pool_,
+              config.exact_f32 ? kernels::GemmPrecision::kFloat32 : kernels::GemmPrecision::kFast),
         schedule_(
             MakeSchedule(config.dp, config.freeze_a, config.learning_rate, config.plan.steps)) {}
 
@@ -239,8 +239,8 @@ Result<RunPlan> PlanRun(const inference::Model& model, const std::vector<Group>&
     SELVEDGE_RETURN_IF_ERROR(config->plan.Validate());
   }
   const int threads = core::ThreadPool(config->threads).threads();
-  SELVEDGE_ASSIGN_OR_RETURN(const MemoryPlan memory, PlanMemory(model, layout, config->dp, longest,
-                                                                threads, config->memory_limit_mb));
+  SELVEDGE_ASSIGN_OR_RETURN(const MemoryPlan memory,
+                            PlanMemory(model, layout, longest, threads, config->memory_limit_mb));
   return RunPlan{std::move(layout), memory};
 }
 

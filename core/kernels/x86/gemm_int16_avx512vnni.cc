@@ -19,7 +19,15 @@ float Norm(const float* x, size_t n) {
   return __builtin_sqrtf(_mm512_reduce_add_ps(sum));
 }
 
-float Inverse(float norm) { return norm == 0 ? 0 : kInt16Norm / norm; }
+float Inverse(float scale) { return scale == 0 ? 0 : 1 / scale; }
+
+float Largest(const float* x, size_t n) {
+  __m512 largest = _mm512_setzero_ps();
+  for (size_t i = 0; i < n; i += 16) {
+    largest = _mm512_max_ps(_mm512_abs_ps(_mm512_maskz_loadu_ps(First(n - i), x + i)), largest);
+  }
+  return _mm512_reduce_max_ps(largest);
+}
 
 // n <= 64 values; writes an even number of them.
 void Round(const float* x, size_t n, float inverse, int16_t* q) {
@@ -101,36 +109,41 @@ float RoundRow_Avx512Vnni(const float* x, size_t depth, int16_t* q) {
     largest = norm <= largest ? largest : norm;  // keeps a NaN
     if (norm != norm) break;
   }
+  const float scale = largest / kInt16RowNorm;
   for (size_t i = 0; i < depth; i += kInt16Chunk) {
-    Round(x + i, Least(kInt16Chunk, depth - i), Inverse(largest), q + i);
+    Round(x + i, Least(kInt16Chunk, depth - i), Inverse(scale), q + i);
   }
-  return largest / kInt16Norm;
+  return scale;
 }
 
 void RoundChunks_Avx512Vnni(const float* x, size_t depth, int16_t* q, float* scales) {
   for (size_t i = 0; i < depth; i += kInt16Chunk) {
     const size_t n = Least(kInt16Chunk, depth - i);
-    const float norm = Norm(x + i, n);
-    Round(x + i, n, Inverse(norm), q + i);
-    *scales++ = norm / kInt16Norm;
+    const float by_norm = Norm(x + i, n) / kInt16WeightNorm;
+    const float by_value = Largest(x + i, n) / 32767;
+    *scales = by_value > by_norm ? by_value : by_norm;  // keeps a NaN
+    Round(x + i, n, Inverse(*scales++), q + i);
   }
 }
 
 void RoundColumns_Avx512Vnni(const float* x, size_t rows, int16_t* panel, float* scales) {
   const __m512 zero = _mm512_setzero_ps();
-  __m512 sum[2] = {zero, zero}, factor[2];
+  __m512 sum[2] = {zero, zero}, largest[2] = {zero, zero}, factor[2];
   for (size_t p = 0; p < rows; ++p) {
     for (size_t half = 0; half < 2; ++half) {
       const __m512 v = _mm512_loadu_ps(x + p * kTileCols + 16 * half);
       sum[half] = _mm512_fmadd_ps(v, v, sum[half]);
+      largest[half] = _mm512_max_ps(_mm512_abs_ps(v), largest[half]);
     }
   }
-  const __m512 limit = _mm512_set1_ps(kInt16Norm);
   for (size_t half = 0; half < 2; ++half) {
-    const __m512 norm = _mm512_sqrt_ps(sum[half]);
-    _mm512_storeu_ps(scales + 16 * half, _mm512_div_ps(norm, limit));
-    const __mmask16 some = _mm512_cmp_ps_mask(norm, zero, _CMP_NEQ_UQ);
-    factor[half] = _mm512_maskz_div_ps(some, limit, norm);
+    const __m512 by_norm =
+        _mm512_mul_ps(_mm512_sqrt_ps(sum[half]), _mm512_set1_ps(1 / kInt16WeightNorm));
+    const __m512 by_value = _mm512_mul_ps(largest[half], _mm512_set1_ps(1.0f / 32767));
+    const __m512 scale = _mm512_max_ps(by_value, by_norm);  // the second if one is a NaN
+    _mm512_storeu_ps(scales + 16 * half, scale);
+    const __mmask16 some = _mm512_cmp_ps_mask(scale, zero, _CMP_NEQ_UQ);
+    factor[half] = _mm512_maskz_div_ps(some, _mm512_set1_ps(1), scale);
   }
   for (size_t p = 0; p < rows; p += 2, x += 2 * kTileCols, panel += 2 * kTileCols) {
     for (size_t half = 0; half < 2; ++half) {

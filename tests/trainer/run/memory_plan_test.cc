@@ -8,32 +8,61 @@
 namespace selvedge::trainer {
 namespace {
 
+// Deep and narrow, so that the rows of its micro-batches weigh tens of MiB.
+testing::TinyShape DeepShape() {
+  testing::TinyShape shape;
+  shape.n_layers = 24;
+  shape.n_ff = 640;
+  shape.n_ctx = 512;
+  return shape;
+}
+
 class Memory : public ::testing::Test {
  protected:
-  std::shared_ptr<const inference::Model> model_ = testing::TinyModel();
-  LoraLayout layout_ = *LoraLayout::Create(*model_, testing::PlainConfig(*model_, 1));
+  static void SetUpTestSuite() { model_ = testing::TinyModel(DeepShape()); }
+  static void TearDownTestSuite() { model_.reset(); }
+  static inline std::shared_ptr<const inference::Model> model_;
+  static Config SmallConfig() {
+    Config config = testing::PlainConfig(*model_, 2);
+    config.rank = 1;
+    return config;
+  }
+  LoraLayout layout_ = *LoraLayout::Create(*model_, SmallConfig());
 };
 
-TEST_F(Memory, SmallerLimitsMakeSmallerMicroBatches) {
-  const auto free = PlanMemory(*model_, layout_, true, 100, 1, 0);
+TEST_F(Memory, SmallerLimitsRecomputeMoreThenTakeFewerRowsUntilTheyAreRefused) {
+  const auto free = PlanMemory(*model_, layout_, 100, 1, 0);
   ASSERT_TRUE(free.ok());
-  const auto least_mb = static_cast<int64_t>(free->peak_bytes >> 20);
-  size_t rows = free->max_rows;
-  for (int64_t mb = least_mb; mb > 0; --mb) {
-    const auto plan = PlanMemory(*model_, layout_, true, 100, 1, mb);
+  EXPECT_EQ(free->max_rows, 512u);
+  EXPECT_EQ(free->recomputed_layers, 0u);
+  MemoryPlan last = *free;
+  bool recomputed = false, fewer = false;
+  for (auto mb = static_cast<int64_t>(free->peak_bytes >> 20) + 1; mb > 0; --mb) {
+    const auto plan = PlanMemory(*model_, layout_, 100, 1, mb);
     if (!plan.ok()) {
       EXPECT_EQ(plan.status().code(), StatusCode::kLimit);
       EXPECT_NE(plan.status().message().find("need " + std::to_string(mb + 1) + " MB"),
                 std::string::npos)
           << plan.status().message();
+      EXPECT_TRUE(recomputed);
+      EXPECT_TRUE(fewer);
       return;
     }
     EXPECT_LE(plan->peak_bytes, static_cast<size_t>(mb) << 20);
-    EXPECT_LE(plan->max_rows, rows);
+    EXPECT_LE(plan->max_rows, last.max_rows);
+    EXPECT_GE(plan->recomputed_layers, last.recomputed_layers);
     EXPECT_GE(plan->max_rows, 100u);
-    rows = plan->max_rows;
+    recomputed = recomputed || (plan->recomputed_layers > 0 && plan->recomputed_layers < 23);
+    fewer = fewer || (plan->recomputed_layers == 23 && plan->max_rows < 256);
+    last = *plan;
   }
   FAIL() << "no limit was refused";
+}
+
+TEST_F(Memory, ARecomputedLayerKeepsItsInputOnly) {
+  const size_t all = RowBytes(*model_, layout_, 0), one_less = RowBytes(*model_, layout_, 1);
+  // 2 x 64 norm inputs, 64 + 2 x 32 of q, k, v, 2 x 640 of gate and up, 7 h's; then 64 floats.
+  EXPECT_EQ(all - one_less, 4u * (128 + 128 + 1280 + 7 - 64));
 }
 
 TEST_F(Memory, ARunThatWouldPassTheLimitIsRefusedBeforeItStarts) {
@@ -48,18 +77,23 @@ TEST_F(Memory, ARunThatWouldPassTheLimitIsRefusedBeforeItStarts) {
 }
 
 TEST_F(Memory, TheLimitDoesNotChangeTheResult) {
-  const std::vector<Group> groups = testing::RandomGroups(*model_, 30, 3, 100, 4);
+  const std::vector<Group> groups = testing::RandomGroups(*model_, 6, 3, 100, 4);
   std::unique_ptr<Trainer> trainer(selvedge_trainer_create());
   std::vector<std::vector<float>> b;
-  for (const int64_t limit : {0, 180}) {
+  const auto least = PlanMemory(*model_, layout_, 100, 1, 1);
+  ASSERT_FALSE(least.ok());
+  const std::string& message = least.status().message();
+  const int64_t least_mb = std::stoll(message.substr(message.find("need ") + 5));
+  for (const int64_t limit : {int64_t{0}, least_mb, least_mb + 8}) {
     testing::RecordingHost host;
-    Config config = testing::PlainConfig(*model_, 2);
+    Config config = SmallConfig();
     config.memory_limit_mb = limit;
     const auto outcome = trainer->Run(model_, groups, config, {}, host);
     ASSERT_TRUE(outcome.ok()) << outcome.status().message();
     b.push_back(outcome->adapter.tensors[3].b);
   }
   EXPECT_EQ(b[0], b[1]);
+  EXPECT_EQ(b[0], b[2]);
 }
 
 }  // namespace

@@ -152,7 +152,7 @@ TEST_F(TrainingRun, StoppedAndResumedIsBitIdenticalToUninterrupted) {
   Result<Outcome> outcome = InternalError("not run");
   do {
     host.questions = 0;
-    host.stop_after = 3;  // also in the middle of a step
+    host.stop_after = 40 + 7 * (runs % 5);  // in the middle of a forward or backward pass
     config.threads = 1 + runs % 2;
     outcome = Run(config, host, checkpoint);
     ASSERT_TRUE(outcome.ok()) << outcome.status().message();
