@@ -237,7 +237,20 @@ TEST_F(Loop, BenchTrainMeasuresStepsWithAndWithoutPrivacy) {
     EXPECT_GT(report["peak_rss_mb"], 0);
     EXPECT_NEAR(report["loss"].get<double>(), 10, 9.9);
   }
-  EXPECT_TRUE(FailsWith(Run({"bench", "train", "--memory-limit", "8"}), 4));
+}
+
+TEST_F(Loop, TheSmallestMemoryLimitThatIsNamedHolds) {
+  const Finished refused = Run({"bench", "train", "--memory-limit", "8"});
+  EXPECT_TRUE(FailsWith(refused, 4));
+  const size_t at = refused.err.find("need ");
+  ASSERT_NE(at, std::string::npos) << refused.err;
+  const std::string least = std::to_string(std::stoll(refused.err.substr(at + 5)));
+  const Finished bench = Run({"bench", "train", "--memory-limit", least, "-r", "2", "--json"});
+  ASSERT_EQ(bench.exit_code, 0) << bench.err;
+#if !defined(__SANITIZE_ADDRESS__) && \
+    !defined(__SANITIZE_THREAD__)  // they need memory of their own
+  EXPECT_LE(bench.Json()["peak_rss_mb"], std::stod(least));
+#endif
 }
 
 TEST_F(Loop, E_UseAndRollbackSwitch) {
