@@ -73,7 +73,8 @@ struct InputGradWeight {
   const WeightView& w;
   DequantizeFn dequantize;
 
-  size_t group_cols() const { return 2 * table.int16->tile_cols; }
+  // Wide, because the columns of a group are read row by row: short pieces far apart are slow.
+  size_t group_cols() const { return 8 * table.int16->tile_cols; }
 
   // One panel for each tile of the slice's columns, one after the other.
   void Make(const Slice& s, Panel panel) const {

@@ -19,13 +19,14 @@ struct CrossEntropyFunction : torch::autograd::Function<CrossEntropyFunction> {
     const size_t vocab = output.rows;
     const size_t n = output.cols;
     const auto labels = static_cast<size_t>(x.size(0));
+    const size_t chunk = LabelChunk(tape->recomputed_layers);
     const bool wants_gradient = x.requires_grad();
     at::Tensor dx = NewTensor(*tape, x.size(0), x.size(1));
-    at::Tensor logits = NewTensor(*tape, static_cast<int64_t>(std::min(kLabelChunk, labels)),
+    at::Tensor logits = NewTensor(*tape, static_cast<int64_t>(std::min(chunk, labels)),
                                   static_cast<int64_t>(vocab));
     float* scores = logits.data_ptr<float>();
-    for (size_t begin = 0; begin < labels; begin += kLabelChunk) {
-      const size_t rows = std::min(kLabelChunk, labels - begin);
+    for (size_t begin = 0; begin < labels; begin += chunk) {
+      const size_t rows = std::min(chunk, labels - begin);
       tape->CheckStop();
       kernels::GemmForward(*tape->pool, tape->precision, output, x.data_ptr<float>() + begin * n,
                            rows, scores);

@@ -39,8 +39,11 @@ at::Tensor Attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
 inline constexpr size_t kQueryBlock = 64;
 
 // Sum of -log softmax(x W^T)[target] over the label rows x [L, n_embd] as a scalar, W the model's
-// output matrix. Logits exist for kLabelChunk rows at a time; their gradient is taken at once.
+// output matrix. Logits exist for LabelChunk rows at a time; their gradient is taken at once.
 at::Tensor CrossEntropy(const at::Tensor& x, Tape& tape);
-inline constexpr size_t kLabelChunk = 128;
+// It is smaller where memory is scarce enough for recomputation; results are the same bits.
+inline constexpr size_t LabelChunk(size_t recomputed_layers) {
+  return recomputed_layers > 0 ? 128 : 256;
+}
 
 }  // namespace selvedge::trainer

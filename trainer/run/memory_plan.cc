@@ -42,12 +42,10 @@ class Planner {
  public:
   Planner(const inference::Model& model, const LoraLayout& layout, size_t longest_rows, int threads)
       : model_(model), layout_(layout), longest_(std::max<size_t>(1, longest_rows)) {
-    const size_t attention =
+    attention_ =
         static_cast<size_t>(std::max(1, threads)) * 2 * kQueryBlock * longest_ * sizeof(float);
-    const size_t logits = kLabelChunk * model.config().n_vocab * sizeof(float);
     fixed_ = kRuntimeBytes + model.file().bytes().bytes().size() +
              layout.frozen() * 3 * sizeof(float) + layout.trained() * kStateBytes;
-    passing_ = attention + logits;
     update_ = layout.trained() * kUpdateBytes;
   }
 
@@ -56,7 +54,9 @@ class Planner {
 
   size_t Peak(const MemoryPlan& plan) const {
     const size_t rows = plan.max_rows * RowBytes(model_, layout_, plan.recomputed_layers);
-    return fixed_ + std::max(passing_ + rows + plan.max_slots * group(), update_);
+    const size_t logits =
+        LabelChunk(plan.recomputed_layers) * model_.config().n_vocab * sizeof(float);
+    return fixed_ + std::max(attention_ + logits + rows + plan.max_slots * group(), update_);
   }
 
   // The smallest plan of all.
@@ -99,9 +99,9 @@ class Planner {
   const inference::Model& model_;
   const LoraLayout& layout_;
   const size_t longest_;
-  size_t fixed_ = 0;    // through the whole run
-  size_t passing_ = 0;  // of any micro-batch
-  size_t update_ = 0;   // between backward and the next step
+  size_t fixed_ = 0;      // through the whole run
+  size_t attention_ = 0;  // scratch of any micro-batch
+  size_t update_ = 0;     // between backward and the next step
 };
 
 }  // namespace

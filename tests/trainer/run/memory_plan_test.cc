@@ -82,8 +82,8 @@ TEST_F(Memory, TheLimitDoesNotChangeTheResult) {
   std::vector<std::vector<float>> b;
   const auto least = PlanMemory(*model_, layout_, 100, 1, 1);
   ASSERT_FALSE(least.ok());
-  const std::string& message = least.status().message();
-  const int64_t least_mb = std::stoll(message.substr(message.find("need ") + 5));
+  const std::string message = least.status().message();
+  const int64_t least_mb = std::atoll(message.c_str() + message.find("need ") + 5);
   for (const int64_t limit : {int64_t{0}, least_mb, least_mb + 8}) {
     testing::RecordingHost host;
     Config config = SmallConfig();
