@@ -5,8 +5,7 @@
 
 namespace selvedge::inference {
 
-// A turn is before_role ROLE after_role CONTENT end. Where a role has no name, its turn is written
-// as its content alone between these marks, as the comments below say.
+// A turn is before_role ROLE after_role CONTENT end, all of it markup but CONTENT.
 struct TurnFormat {
   std::string_view name;
   std::string_view before_role, after_role, end;
