@@ -2,6 +2,7 @@
 // What a privacy claim is, and calculators that need no home.
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -57,5 +58,23 @@ struct Redaction {
 // Finds personal data in one text (valid UTF-8). Placeholders that are there already stay, and
 // redacting the result again changes nothing.
 Redaction Redact(std::string_view text);
+
+// What an owner adds to redaction: names of contacts, words, patterns, types to leave alone.
+class RedactionRules {
+ public:
+  RedactionRules();  // none
+
+  // One rule a line, or vCards for their names: docs/privacy/redaction.md, "Rules of the owner".
+  // kFormat names the line that is no rule.
+  static Result<RedactionRules> Parse(std::string_view text);
+
+  struct Compiled;
+  const Compiled& compiled() const { return *compiled_; }
+
+ private:
+  std::shared_ptr<const Compiled> compiled_;
+};
+
+Redaction Redact(std::string_view text, const RedactionRules& rules);
 
 }  // namespace selvedge

@@ -41,6 +41,7 @@ void FindDatesOfBirth(const FoldedText& text, std::vector<Match>* matches);
 void FindNationalIds(const FoldedText& text, std::vector<Match>* matches);
 void FindIpAddresses(const FoldedText& text, std::vector<Match>* matches);
 void FindUsSsns(const FoldedText& text, std::vector<Match>* matches);
+void FindStreetAddresses(const FoldedText& text, std::vector<Match>* matches);
 void FindNamedNumbers(const FoldedText& text, std::vector<Match>* matches);
 void FindPhones(const FoldedText& text, std::vector<Match>* matches);
 void FindIdNumbers(const FoldedText& text, std::vector<Match>* matches);

@@ -21,6 +21,7 @@ constexpr std::array kDetectors = std::to_array<Detector>({
     {"US_SSN", FindUsSsns},
     {"NATIONAL_ID", FindNationalIds},
     {"DATE_OF_BIRTH", FindDatesOfBirth},
+    {"STREET_ADDRESS", FindStreetAddresses},
     {"ID_NUMBER", FindNamedNumbers},
     {"PHONE_NUMBER", FindPhones},
     {"ID_NUMBER", FindIdNumbers},

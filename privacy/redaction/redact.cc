@@ -4,6 +4,7 @@
 
 #include "privacy/redaction/detector.h"
 #include "privacy/redaction/placeholder.h"
+#include "privacy/redaction/redaction_rules.h"
 
 namespace selvedge {
 namespace {
@@ -25,20 +26,24 @@ std::string Replace(std::string_view text, const std::vector<PiiSpan>& spans) {
   return out.append(text.substr(copied));
 }
 
-// One pass of all detectors. Spans ascend.
-std::vector<PiiSpan> FindSpans(std::string_view text) {
+// One pass of the owner's rules, then of all detectors. Spans ascend.
+std::vector<PiiSpan> FindSpans(std::string_view text, const RedactionRules::Compiled& rules) {
   FoldedText folded(text);
   privacy::TakePlaceholders(&folded);
   std::vector<PiiSpan> spans;
+  const auto take = [&](const privacy::Match& match, const std::string& type) {
+    spans.push_back({folded.OriginalBegin(match.begin), folded.OriginalEnd(match.end - 1), type});
+    folded.Take(match.begin, match.end);
+  };
+  for (const privacy::TypedMatch& found : privacy::FindByRules(folded, rules)) {
+    take(found.match, found.type);
+  }
   std::vector<privacy::Match> matches;
   for (const privacy::Detector& detector : privacy::Detectors()) {
+    if (rules.keep.count(detector.type) > 0) continue;
     matches.clear();
     detector.find(folded, &matches);
-    for (const privacy::Match match : matches) {
-      spans.push_back(
-          {folded.OriginalBegin(match.begin), folded.OriginalEnd(match.end - 1), detector.type});
-      folded.Take(match.begin, match.end);
-    }
+    for (const privacy::Match& match : matches) take(match, detector.type);
   }
   std::sort(spans.begin(), spans.end(),
             [](const PiiSpan& a, const PiiSpan& b) { return a.start < b.start; });
@@ -70,11 +75,13 @@ std::vector<PiiSpan> Merge(const std::vector<PiiSpan>& known, std::vector<PiiSpa
 
 }  // namespace
 
-Redaction Redact(std::string_view text) {
+Redaction Redact(std::string_view text) { return Redact(text, RedactionRules()); }
+
+Redaction Redact(std::string_view text, const RedactionRules& rules) {
   Redaction redaction;
   redaction.text = text;
   for (int round = 0; round < kMaxRounds; ++round) {
-    std::vector<PiiSpan> found = FindSpans(redaction.text);
+    std::vector<PiiSpan> found = FindSpans(redaction.text, rules.compiled());
     if (found.empty()) break;
     redaction.spans = Merge(redaction.spans, std::move(found));
     redaction.text = Replace(text, redaction.spans);

@@ -1,0 +1,43 @@
+#pragma once
+// What the owner adds to redaction: names of contacts, words, patterns, and types to leave alone.
+
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <selvedge/privacy.h>
+
+#include "privacy/redaction/detector.h"
+
+namespace selvedge {
+
+struct RedactionRules::Compiled {
+  struct Phrase {
+    std::vector<std::string> words;  // lower case, diacritics folded
+    std::string type;
+    bool any_case = false;  // false: in running text only with a capital
+  };
+  struct Pattern {
+    std::string shape;  // '#' a digit, '@' a letter, '*' either; anything else stands for itself
+    std::string type;
+  };
+
+  std::map<std::string, std::vector<Phrase>> phrases;  // by first word
+  std::vector<Pattern> patterns;
+  std::set<std::string> keep;  // types that are not redacted
+};
+
+namespace privacy {
+
+struct TypedMatch {
+  Match match;
+  std::string type;
+};
+
+// Matches of the owner's rules, ascending and disjoint.
+std::vector<TypedMatch> FindByRules(const FoldedText& text, const RedactionRules::Compiled& rules);
+
+}  // namespace privacy
+}  // namespace selvedge
