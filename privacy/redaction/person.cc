@@ -121,7 +121,8 @@ class NameFinder {
     const TextWord& first = word(run.first);
     if (first.letters == WordCase::kInitial && run.size() == 1) return false;
     const bool people = first.Has(kOtherCapital) && !first.Has(kGivenName) && !titled;
-    return !people && !IsOrdinary(first) && !IsTitle(text_, first);
+    const bool everyday = first.Has(kEverydayWord) && !first.Has(kGivenName) && !titled;
+    return !people && !everyday && !IsOrdinary(first) && !IsTitle(text_, first);
   }
 
   bool IsFullName(const Run& run) const {

@@ -62,7 +62,7 @@ TEST(Person, IsRecognisedAgainByAPartOfTheName) {
 }
 
 TEST(Person, IsNoWordAtTheStartOfASentence) {
-  ExpectUntouched({"Will you come? May I help? Grace is needed. Rose petals fell.",
+  ExpectUntouched({"Will you come? May I help? Grace is needed. Rose petals fell.", "Hello World",
                    "Mark my words. Bill the client. Can I go? Do I know?",
                    "Capitalized words like Wisdom and Discipline are often mistaken."});
 }
