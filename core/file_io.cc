@@ -5,8 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
-
-#include "core/open_regular.h"
+#include <utility>
 
 namespace selvedge::core {
 namespace {
@@ -39,31 +38,6 @@ Result<Bytes> ReadInto(const std::string& path, size_t max_bytes) {
   return out;
 }
 
-Status WriteAll(int fd, std::span<const uint8_t> bytes, const std::string& path) {
-  while (!bytes.empty()) {
-    const ssize_t put = ::write(fd, bytes.data(), bytes.size());
-    if (put < 0) {
-      if (errno == EINTR) continue;
-      return FileError(path, "write", errno);
-    }
-    bytes = bytes.subspan(static_cast<size_t>(put));
-  }
-  if (::fsync(fd) != 0) return FileError(path, "sync", errno);
-  return OkStatus();
-}
-
-Status WriteAndRename(const std::string& temporary, const std::string& path,
-                      std::span<const uint8_t> bytes) {
-  ::unlink(temporary.c_str());  // left by a crash of an earlier process with this id
-  UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
-                     S_IRUSR | S_IWUSR));
-  if (fd.get() < 0) return FileError(path, "create", errno);
-  SELVEDGE_RETURN_IF_ERROR(WriteAll(fd.get(), bytes, path));
-  if (::close(fd.Release()) != 0) return FileError(path, "close", errno);
-  if (::rename(temporary.c_str(), path.c_str()) != 0) return FileError(path, "replace", errno);
-  return OkStatus();
-}
-
 }  // namespace
 
 Result<std::vector<uint8_t>> ReadFile(const std::string& path, size_t max_bytes) {
@@ -74,15 +48,53 @@ Result<std::string> ReadTextFile(const std::string& path, size_t max_bytes) {
   return ReadInto<std::string>(path, max_bytes);
 }
 
-Status WriteFileAtomic(const std::string& path, std::span<const uint8_t> bytes) {
+AtomicFile::AtomicFile(std::string path, std::string temporary, UniqueFd fd)
+    : path_(std::move(path)), temporary_(std::move(temporary)), fd_(std::move(fd)) {}
+
+AtomicFile::AtomicFile(AtomicFile&& other) noexcept
+    : path_(std::move(other.path_)),
+      temporary_(std::exchange(other.temporary_, {})),
+      fd_(std::move(other.fd_)) {}
+
+AtomicFile::~AtomicFile() {
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+}
+
+Result<AtomicFile> AtomicFile::Create(const std::string& path) {
   // The thread id (the process id in the main thread) keeps two writers of one process apart.
   const std::string temporary = path + ".tmp-" + std::to_string(::gettid());
-  if (Status status = WriteAndRename(temporary, path, bytes); !status.ok()) {
-    ::unlink(temporary.c_str());
-    return status;
+  ::unlink(temporary.c_str());  // left by a crash of an earlier process with this id
+  UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+                     S_IRUSR | S_IWUSR));
+  if (fd.get() < 0) return FileError(path, "create", errno);
+  return AtomicFile(path, temporary, std::move(fd));
+}
+
+Status AtomicFile::Write(std::span<const uint8_t> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t put = ::write(fd_.get(), bytes.data(), bytes.size());
+    if (put < 0) {
+      if (errno == EINTR) continue;
+      return FileError(path_, "write", errno);
+    }
+    bytes = bytes.subspan(static_cast<size_t>(put));
   }
-  const size_t slash = path.find_last_of('/');
-  return SyncFolder(slash == std::string::npos ? "." : path.substr(0, slash + 1));
+  return OkStatus();
+}
+
+Status AtomicFile::Commit() {
+  if (::fsync(fd_.get()) != 0) return FileError(path_, "sync", errno);
+  if (::close(fd_.Release()) != 0) return FileError(path_, "close", errno);
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) return FileError(path_, "replace", errno);
+  temporary_.clear();
+  const size_t slash = path_.find_last_of('/');
+  return SyncFolder(slash == std::string::npos ? "." : path_.substr(0, slash + 1));
+}
+
+Status WriteFileAtomic(const std::string& path, std::span<const uint8_t> bytes) {
+  SELVEDGE_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path));
+  SELVEDGE_RETURN_IF_ERROR(file.Write(bytes));
+  return file.Commit();
 }
 
 Status WriteFileAtomic(const std::string& path, const std::string& text) {

@@ -1,8 +1,12 @@
+#include <selvedge/model_tools.h>
+
 #include <memory>
 
 #include "apps/cli/commands.h"
 #include "apps/cli/input.h"
 #include "apps/cli/opening.h"
+#include "apps/cli/progress.h"
+#include "apps/cli/signals.h"
 
 namespace selvedge::cli {
 namespace {
@@ -126,10 +130,42 @@ Status Logits(Context& context, const ModelFlags& flags) {
   return OkStatus();
 }
 
+Status Quantize(Context& context, QuantizeOptions options) {
+  options.threads = static_cast<int>(context.threads);
+  CatchStopSignals();
+  Progress bar("quantize", context.out.quiet);
+  SELVEDGE_ASSIGN_OR_RETURN(
+      const QuantizeReport report,
+      QuantizeModel(options, StopFlag(), [&bar](uint64_t done, uint64_t total) {
+        bar.Update(static_cast<int64_t>(done), static_cast<int64_t>(total), "");
+      }));
+  bar.Finish();
+  context.out.Report({{"output", options.output},
+                      {"type", options.type},
+                      {"arch", report.arch},
+                      {"tensors", report.tensors},
+                      {"types", report.types},
+                      {"input_bytes", report.input_bytes},
+                      {"output_bytes", report.output_bytes},
+                      {"sha256", report.sha256}});
+  return OkStatus();
+}
+
+void AddQuantize(CommandLine* line, CLI::App* group) {
+  auto flags = std::make_shared<QuantizeOptions>();
+  CLI::App* app = line->Add(group, "quantize", "Write a model with fewer bits per weight.",
+                            "selvedge model quantize --type q4_k_m f16.gguf q4.gguf",
+                            [flags](Context& context) { return Quantize(context, *flags); });
+  AddText(app, "--type", &flags->type, "TYPE",
+          "q8_0, q6_k, q5_k_m, q4_k_m, q4_0, ... (default: q4_k_m)");
+  AddText(app, "input", &flags->input, "IN", "GGUF file or Hugging Face folder with F32, F16 or BF16 weights")->required();
+  AddText(app, "output", &flags->output, "OUT", "The GGUF file to write")->required();
+}
+
 }  // namespace
 
 void AddModel(CommandLine* line) {
-  CLI::App* group = line->AddGroup("model", "Look into a base model and check it.");
+  CLI::App* group = line->AddGroup("model", "Look into a base model, check it, quantize it.");
   auto flags = std::make_shared<ModelFlags>();
   CLI::App* info =
       line->Add(group, "info", "What a model file holds.", "selvedge model info m.gguf",
@@ -155,6 +191,7 @@ void AddModel(CommandLine* line) {
   AddText(logits, "--ids", &flags->id_list, "LIST", "Token ids separated by commas")->required();
   AddTexts(logits, "--lora", &flags->lora, "FILE[=SCALE]", "LoRA adapter; may be repeated");
   logits->add_flag("--all", flags->all, "Logits after every token, not only the last");
+  AddQuantize(line, group);
   for (CLI::App* app : {info, verify}) {
     AddText(app, "model", &flags->positional, "FILE", "The model (default: the embedded one)");
   }

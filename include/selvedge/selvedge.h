@@ -3,6 +3,7 @@
 
 #include <selvedge/engine.h>
 #include <selvedge/home.h>
+#include <selvedge/model_tools.h>
 #include <selvedge/privacy.h>
 #include <selvedge/status.h>
 

@@ -129,6 +129,11 @@ class Writer {
   void CopyMetadata(const File& file);
   void AddTensor(std::string name, core::DType type, std::vector<uint64_t> dims,
                  std::vector<uint8_t> data);
+  // A tensor whose data the caller writes itself: after SerializeHeader, in the order of the
+  // declarations, each padded with zeros to kDefaultAlignment.
+  void DeclareTensor(std::string name, core::DType type, std::vector<uint64_t> dims);
+  // The file up to the data, padded.
+  std::vector<uint8_t> SerializeHeader() const;
   std::vector<uint8_t> Serialize() const;
 
  private:
@@ -136,7 +141,8 @@ class Writer {
     std::string name;
     core::DType type;
     std::vector<uint64_t> dims;
-    std::vector<uint8_t> data;
+    uint64_t size_bytes;
+    std::vector<uint8_t> data;  // empty if only declared
   };
   void Set(std::string key, std::vector<uint8_t> encoded);
   std::vector<std::pair<std::string, std::vector<uint8_t>>>

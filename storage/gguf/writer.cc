@@ -102,10 +102,18 @@ void Writer::CopyMetadata(const File& file) {
 }
 
 void Writer::AddTensor(std::string name, core::DType type, std::vector<uint64_t> dims, Bytes data) {
-  tensors_.push_back({std::move(name), type, std::move(dims), std::move(data)});
+  const uint64_t size = data.size();
+  tensors_.push_back({std::move(name), type, std::move(dims), size, std::move(data)});
 }
 
-Bytes Writer::Serialize() const {
+void Writer::DeclareTensor(std::string name, core::DType type, std::vector<uint64_t> dims) {
+  uint64_t values = 1;
+  for (const uint64_t dim : dims) values *= dim;
+  const uint64_t size = core::RowBytes(*core::FindDType(type), values);
+  tensors_.push_back({std::move(name), type, std::move(dims), size, {}});
+}
+
+Bytes Writer::SerializeHeader() const {
   Bytes out = {'G', 'G', 'U', 'F'};
   Append<uint32_t>(out, 3);
   Append<uint64_t>(out, tensors_.size());
@@ -121,10 +129,17 @@ Bytes Writer::Serialize() const {
     for (const uint64_t dim : tensor.dims) Append(out, dim);
     Append(out, static_cast<uint32_t>(tensor.type));
     Append(out, offset);
-    offset += (tensor.data.size() + kDefaultAlignment - 1) / kDefaultAlignment * kDefaultAlignment;
+    offset += (tensor.size_bytes + kDefaultAlignment - 1) / kDefaultAlignment * kDefaultAlignment;
   }
   PadToAlignment(out);
-  out.reserve(out.size() + offset);
+  return out;
+}
+
+Bytes Writer::Serialize() const {
+  Bytes out = SerializeHeader();
+  uint64_t size = out.size();
+  for (const Tensor& tensor : tensors_) size += tensor.size_bytes + kDefaultAlignment;
+  out.reserve(size);
   for (const Tensor& tensor : tensors_) {
     out.insert(out.end(), tensor.data.begin(), tensor.data.end());
     PadToAlignment(out);

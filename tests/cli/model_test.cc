@@ -133,5 +133,16 @@ TEST(Model, GivesLogitsOfTheLastOrOfAllTokens) {
   EXPECT_TRUE(FailsWith(sandbox.Run({"model", "logits", "--ids", "1,99999999"}), 2));
 }
 
+TEST(ModelQuantize, RefusesWhatItCannotDo) {
+  const Sandbox sandbox;
+  const std::string in = sandbox.Write("in.gguf", "GGUF");
+  const std::string out = sandbox.path("out.gguf");
+  EXPECT_TRUE(FailsWith(sandbox.Run({"model", "quantize", "--type", "q9_9", in, out}), 2));
+  EXPECT_TRUE(FailsWith(sandbox.Run({"model", "quantize", in, in}), 2));
+  EXPECT_TRUE(FailsWith(sandbox.Run({"model", "quantize", in}), 2));
+  EXPECT_TRUE(FailsWith(sandbox.Run({"model", "quantize", in, out}), 4));
+  EXPECT_TRUE(FailsWith(sandbox.Run({"model", "quantize", sandbox.path("none"), out}), 3));
+}
+
 }  // namespace
 }  // namespace selvedge::cli_test

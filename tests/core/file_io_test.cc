@@ -32,6 +32,26 @@ TEST(FileIo, WhatIsWrittenIsRead) {
   EXPECT_EQ(EntriesIn(folder.path()), 1u);
 }
 
+TEST(FileIo, AFileInPiecesTakesItsNameWithItsLastByte) {
+  const TempFolder folder;
+  ASSERT_TRUE(WriteFileAtomic(folder.Path("f"), std::string("old")).ok());
+  const std::vector<uint8_t> piece = {'n', 'e', 'w'};
+  {
+    AtomicFile dropped = *AtomicFile::Create(folder.Path("f"));
+    ASSERT_TRUE(dropped.Write(piece).ok());
+    EXPECT_EQ(EntriesIn(folder.path()), 2u);
+  }
+  EXPECT_EQ(EntriesIn(folder.path()), 1u);
+  EXPECT_EQ(ReadTextFile(folder.Path("f"), 9).value(), "old");
+  AtomicFile file = *AtomicFile::Create(folder.Path("f"));
+  ASSERT_TRUE(file.Write(piece).ok());
+  ASSERT_TRUE(file.Write(piece).ok());
+  EXPECT_EQ(ReadTextFile(folder.Path("f"), 9).value(), "old");
+  ASSERT_TRUE(file.Commit().ok());
+  EXPECT_EQ(ReadTextFile(folder.Path("f"), 9).value(), "newnew");
+  EXPECT_EQ(EntriesIn(folder.path()), 1u);
+}
+
 TEST(FileIo, NewFilesArePrivate) {
   const TempFolder folder;
   ASSERT_TRUE(WriteFileAtomic(folder.Path("f"), std::string("x")).ok());

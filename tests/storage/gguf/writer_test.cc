@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <tuple>
+
 #include "tests/storage/gguf/gguf_bytes.h"
 
 namespace selvedge::gguf {
@@ -34,6 +36,22 @@ TEST(GgufWriter, WritesTheBytesThatTheFormatDescribes) {
   for (int i = 0; i < 8; ++i) b.U8(9);
   b.PadTo(32);
   EXPECT_EQ(writer.Serialize(), b.data);
+}
+
+TEST(GgufWriter, DeclaredTensorsLeaveTheDataToTheCaller) {
+  Writer whole, declared;
+  for (Writer* writer : {&whole, &declared}) writer->SetU32("llama.block_count", 2);
+  whole.AddTensor("w", core::DType::kQ8_0, {32, 3}, Filled(102, 7));
+  whole.AddTensor("n", core::DType::kF32, {2}, Filled(8, 9));
+  declared.DeclareTensor("w", core::DType::kQ8_0, {32, 3});
+  declared.DeclareTensor("n", core::DType::kF32, {2});
+  std::vector<uint8_t> bytes = declared.SerializeHeader();
+  for (const auto& [size, padded, value] :
+       {std::tuple<size_t, size_t, uint8_t>{102, 128, 7}, {8, 32, 9}}) {
+    bytes.resize(bytes.size() + size, value);
+    bytes.resize(bytes.size() + padded - size, 0);
+  }
+  EXPECT_EQ(bytes, whole.Serialize());
 }
 
 TEST(GgufWriter, WhatItWritesTheReaderReads) {
