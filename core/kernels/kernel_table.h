@@ -38,18 +38,22 @@ using DotRowsI8Fn = void (*)(const uint8_t* w, size_t row_bytes, size_t rows, si
                              const QuantizedActivations& x, float* y);
 
 // Integer panels: `cols` rows of w interleaved by 4 values, so that a lane of the integer product
-// belongs to one row. Values are stored as q + offset (unsigned).
-//   pack    rows <= cols rows of k values (multiple of 32) -> panel [k/4, cols, 4], scales
-//           [k/32, cols]; missing rows become zeros
-//   multiply  y[tokens, cols] (+)= x * panel^T, tokens <= max_tokens
+// belongs to one row. Values are stored unsigned. Each type brings its own pair of functions:
+//   pack    rows <= cols rows of k values (a multiple of the block) -> panel [k/4, cols, 4], and
+//           scales, at most PanelScales(k) for each column, as `multiply` wants them; missing
+//           rows become zeros
+//   multiply  y[tokens, cols] (+)= x * panel^T, tokens <= max_tokens; values are q + offset
 struct IntegerPanel {
-  using MultiplyFn = void (*)(size_t tokens, size_t k, const QuantizedActivations& x,
-                              int32_t offset, const uint8_t* panel, const float* scales, float* y,
-                              size_t ldy, bool add);
   size_t cols;
   size_t max_tokens;
-  MultiplyFn multiply;
 };
+constexpr size_t PanelScales(size_t k) { return k / 16 * 2; }
+
+using PackPanelFn = void (*)(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
+                             uint8_t* panel, float* scales);
+using MultiplyPanelFn = void (*)(size_t tokens, size_t k, const QuantizedActivations& x,
+                                 int32_t offset, const uint8_t* panel, const float* scales,
+                                 float* y, size_t ldy, bool add);
 
 // Products of f32 matrices as sums of products of 16-bit integers, for training. 64 values that
 // follow each other in the summed dimension are a chunk; chunks are rounded with a scale that
@@ -79,9 +83,6 @@ struct Int16Products {
                    const int16_t* panel, const float* panel_scales, float* c, size_t ldc, bool add);
 };
 
-using PackPanelFn = void (*)(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
-                             uint8_t* panel, float* scales);
-
 // What a table knows of one tensor type.
 struct TypeKernels {
   core::DType type;
@@ -90,6 +91,7 @@ struct TypeKernels {
   DotRowsF32Fn dot_rows_f32;  // kF32
   DotRowsI8Fn dot_rows_i8;    // kBlocks32, kBlocks256
   PackPanelFn pack_panel;     // null: KernelTable::integer_panel is not for this type
+  MultiplyPanelFn multiply_panel;
   int32_t panel_offset;
 };
 

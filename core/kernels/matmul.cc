@@ -136,7 +136,7 @@ struct PanelTask {
 void MultiplyPanel(const PanelTask& task, size_t row, size_t begin, size_t end) {
   const auto& [panel, kernels, w, x, y] = task;
   alignas(64) uint8_t packed[kPanelK * kMaxPanelCols];
-  alignas(64) float scales[kPanelK / 32 * kMaxPanelCols];
+  alignas(64) float scales[PanelScales(kPanelK) * kMaxPanelCols];
   const size_t cols = std::min(panel.cols, w.rows - row);
   const core::DTypeInfo& info = *core::FindDType(w.type);
   for (size_t first = 0; first < w.cols; first += kPanelK) {
@@ -150,14 +150,14 @@ void MultiplyPanel(const PanelTask& task, size_t row, size_t begin, size_t end) 
       const bool add = first > 0;
       const int32_t offset = kernels.panel_offset;
       if (cols == panel.cols) {
-        panel.multiply(tokens, k, slice, offset, packed, scales, out, w.rows, add);
+        kernels.multiply_panel(tokens, k, slice, offset, packed, scales, out, w.rows, add);
         continue;
       }
       float edge[8 * kMaxPanelCols] = {};
       for (size_t i = 0; add && i < tokens; ++i) {
         std::memcpy(edge + i * panel.cols, out + i * w.rows, cols * sizeof(float));
       }
-      panel.multiply(tokens, k, slice, offset, packed, scales, edge, panel.cols, add);
+      kernels.multiply_panel(tokens, k, slice, offset, packed, scales, edge, panel.cols, add);
       for (size_t i = 0; i < tokens; ++i) {
         std::memcpy(out + i * w.rows, edge + i * panel.cols, cols * sizeof(float));
       }

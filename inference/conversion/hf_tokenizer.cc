@@ -104,13 +104,14 @@ Result<std::string> PreTokenizerName(const Json& tokenizer) {
   const auto is = [&](size_t i, const char* type) {
     return i < steps.size() && steps[i].is_object() && steps[i].value("type", "") == type;
   };
-  if (steps.size() == 1 && is(0, "ByteLevel") && steps[0].value("use_regex", true)) return "gpt-2";
+  if (steps.size() == 1 && is(0, "ByteLevel") && steps[0].value("use_regex", true))
+    return std::string("gpt-2");
   if (steps.size() == 2 && is(1, "ByteLevel")) {
-    if (is(0, "Digits") && steps[0].value("individual_digits", false)) return "smollm";
+    if (is(0, "Digits") && steps[0].value("individual_digits", false)) return std::string("smollm");
     if (is(0, "Split") && steps[0].contains("pattern") && steps[0]["pattern"].is_object()) {
       const std::string regex = steps[0]["pattern"].value("Regex", "");
       for (const PreTokenizer& known : kPreTokenizers) {
-        if (regex == known.regex) return known.name;
+        if (regex == known.regex) return std::string(known.name);
       }
     }
   }

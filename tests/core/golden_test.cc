@@ -22,21 +22,20 @@ struct Golden {
   uint64_t dequantized;  // FNV-1a of the values' bytes
   float dot;
   uint64_t quantized;  // FNV-1a of the blocks made of Values()
-  double error;        // sum of the squared errors of these
 };
 
 constexpr Golden kGolden[] = {
-    {DType::kQ4_0, 0x1ac7a3e9de12bf8au, 1.09759068f, 0xa67fb1c72928fa89u, 9.123894},
-    {DType::kQ4_1, 0xdde12901bc9f0396u, 0.903029203f, 0xe320354c6fcd85a5u, 7.783428},
-    {DType::kQ5_0, 0x2b88ee5a0d6d1287u, -0.446628392f, 0xea0f052f039d074au, 2.191770},
-    {DType::kQ5_1, 0x5b155185c5671a94u, -4.25393248f, 0x27a32eca74fcd828u, 1.794030},
-    {DType::kQ8_0, 0x914fbd94f963f674u, 2.39055777f, 0xce89ee53c8fe41e7u, 0.036051},
-    {DType::kQ2_K, 0x5451428b66310d01u, -1.69477665f, 0x8abe391194bd668au, 110.272836},
-    {DType::kQ3_K, 0xc2d939c7ea607c58u, 2.31382656f, 0x429dc3a82b1eeb5fu, 28.497373},
-    {DType::kQ4_K, 0x9217d39e96ff97ccu, -43.1905594f, 0x6a30180f71fb6707u, 6.262098},
-    {DType::kQ5_K, 0xd4d8b8c7af60c295u, -92.2219467f, 0x1ec82f156cc9c35du, 1.625097},
-    {DType::kQ6_K, 0x2e9530f3b009fe83u, 83.1183929f, 0xb269c5963c8d040fu, 0.380699},
-    {DType::kIQ4_NL, 0x2983c0a61c50db91u, 15.3237829f, 0xb33c89063bd76c50u, 7.428426},
+    {DType::kQ4_0, 0x1ac7a3e9de12bf8au, 1.09759068f, 0xa67fb1c72928fa89u},
+    {DType::kQ4_1, 0xdde12901bc9f0396u, 0.903029203f, 0xe320354c6fcd85a5u},
+    {DType::kQ5_0, 0x2b88ee5a0d6d1287u, -0.446628392f, 0xea0f052f039d074au},
+    {DType::kQ5_1, 0x5b155185c5671a94u, -4.25393248f, 0x27a32eca74fcd828u},
+    {DType::kQ8_0, 0x914fbd94f963f674u, 2.39055777f, 0xce89ee53c8fe41e7u},
+    {DType::kQ2_K, 0x5451428b66310d01u, -1.69477665f, 0x8abe391194bd668au},
+    {DType::kQ3_K, 0xc2d939c7ea607c58u, 2.31382656f, 0x429dc3a82b1eeb5fu},
+    {DType::kQ4_K, 0x9217d39e96ff97ccu, -43.1905594f, 0x6a30180f71fb6707u},
+    {DType::kQ5_K, 0xd4d8b8c7af60c295u, -92.2219467f, 0x1ec82f156cc9c35du},
+    {DType::kQ6_K, 0x2e9530f3b009fe83u, 83.1183929f, 0xb269c5963c8d040fu},
+    {DType::kIQ4_NL, 0x2983c0a61c50db91u, 15.3237829f, 0xb33c89063bd76c50u},
 };
 
 // SplitMix64 (Steele, Lea, Flood 2014), as in golden/ggml_golden.c.
@@ -131,22 +130,28 @@ TEST(Golden, ProductsAreThoseOfGgmlUpToTheOrderOfAdditions) {
   }
 }
 
-TEST(Golden, QuantizersGiveTheBlocksOfGgmlOrBetterOnes) {
+TEST(Golden, QuantizersGiveTheBlocksOfGgml) {
   const std::vector<float> x = Values();
   for (const Golden& golden : kGolden) {
     const core::DTypeInfo& info = *core::FindDType(golden.type);
+    if (golden.type == DType::kQ4_K || golden.type == DType::kQ5_K) continue;
     std::vector<uint8_t> blocks(core::RowBytes(info, kValues));
     if (!QuantizeRow(golden.type, x.data(), blocks.data(), kValues)) continue;
-    if (info.block_values == 32) {
-      EXPECT_EQ(Fnv(blocks.data(), blocks.size()), golden.quantized) << info.name;
-      continue;
-    }
+    EXPECT_EQ(Fnv(blocks.data(), blocks.size()), golden.quantized) << info.name;
+  }
+}
+
+// SOURCE: the sum of the squared errors of ggml_quantize_chunk on the same values.
+TEST(Golden, SearchedScalesErrNoMoreThanThoseOfGgml) {
+  const std::vector<float> x = Values();
+  for (const auto& [type, ggml] : {std::pair{DType::kQ4_K, 6.262098}, {DType::kQ5_K, 1.625097}}) {
+    std::vector<uint8_t> blocks(core::RowBytes(*core::FindDType(type), kValues));
+    ASSERT_TRUE(QuantizeRow(type, x.data(), blocks.data(), kValues));
     std::vector<float> back(kValues);
-    DequantizeRow(golden.type, blocks.data(), back.data(), kValues);
+    DequantizeRow(type, blocks.data(), back.data(), kValues);
     double error = 0;
     for (size_t i = 0; i < kValues; ++i) error += std::pow(double{back[i]} - x[i], 2);
-    EXPECT_LE(error, golden.error) << info.name;
-    EXPECT_GT(error, 0.8 * golden.error) << info.name << ": too good to be true";
+    EXPECT_NEAR(error, ggml, 0.001 * ggml);
   }
 }
 

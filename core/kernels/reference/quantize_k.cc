@@ -31,46 +31,35 @@ struct AffineBlock {
 
 // Weights: large values matter more, but none nothing.
 void AffineWeights(const float* x, float* weights) {
-  const float square = SumLanes<kRun>([&](size_t i) { return x[i] * x[i]; });
+  float square = 0;
+  for (size_t i = 0; i < kRun; ++i) square += x[i] * x[i];
   const float rms = std::sqrt(square / kRun);
   for (size_t i = 0; i < kRun; ++i) weights[i] = rms + std::fabs(x[i]);
 }
 
-// The pair of integers next to the fit that errs least once everything is rounded.
-void RoundRun(const float* x, const float* weights, Affine fit, float levels, size_t run,
-              AffineBlock* out) {
-  const int scale = out->d > 0 ? static_cast<int>(RoundSmall(fit.scale / out->d)) : 0;
-  const int min = out->dmin > 0 ? static_cast<int>(RoundSmall(fit.min / out->dmin)) : 0;
-  float least = std::numeric_limits<float>::infinity();
-  float q[kRun];
-  for (int s = std::max(scale - 1, 0); s <= std::min(scale + 1, 63); ++s) {
-    for (int m = std::max(min - 1, 0); m <= std::min(min + 1, 63); ++m) {
-      const Affine rounded{out->d * static_cast<float>(s), out->dmin * static_cast<float>(m)};
-      const float error = RoundAffine<kRun>(x, weights, rounded, levels, q);
-      if (!(error < least)) continue;
-      least = error;
-      out->scale[run] = static_cast<uint8_t>(s);
-      out->min[run] = static_cast<uint8_t>(m);
-      for (size_t i = 0; i < kRun; ++i) out->q[run * kRun + i] = static_cast<uint8_t>(q[i]);
-    }
-  }
-}
-
 AffineBlock FitBlock(const float* x, float levels, Grid grid) {
   AffineBlock out;
-  float weights[kBlock];
+  float weights[kRun];
   Affine fits[8];
   float max_scale = 0, max_min = 0;
   for (size_t run = 0; run < 8; ++run) {
-    AffineWeights(x + run * kRun, weights + run * kRun);
-    fits[run] = FitAffine<kRun>(x + run * kRun, weights + run * kRun, levels, grid);
+    AffineWeights(x + run * kRun, weights);
+    fits[run] = FitAffine<kRun>(x + run * kRun, weights, levels, grid, out.q + run * kRun);
     max_scale = std::max(max_scale, fits[run].scale);
     max_min = std::max(max_min, fits[run].min);
   }
   out.d = HalfToFloat(FloatToHalf(max_scale / 63));
   out.dmin = HalfToFloat(FloatToHalf(max_min / 63));
+  const float inverse_scale = max_scale > 0 ? 63 / max_scale : 0;
+  const float inverse_min = max_min > 0 ? 63 / max_min : 0;
   for (size_t run = 0; run < 8; ++run) {
-    RoundRun(x + run * kRun, weights + run * kRun, fits[run], levels, run, &out);
+    out.scale[run] = static_cast<uint8_t>(Level(inverse_scale * fits[run].scale, 0, 63));
+    out.min[run] = static_cast<uint8_t>(Level(inverse_min * fits[run].min, 0, 63));
+    const float scale = out.d * static_cast<float>(out.scale[run]);
+    const float min = out.dmin * static_cast<float>(out.min[run]);
+    for (size_t i = run * kRun; scale != 0 && i < (run + 1) * kRun; ++i) {
+      out.q[i] = static_cast<uint8_t>(Level((x[i] + min) / scale, 0, levels));
+    }
   }
   return out;
 }
@@ -102,38 +91,22 @@ struct SymmetricBlock {
   int8_t q[kBlock] = {};
 };
 
-void RoundGroup(const float* x, const float* weights, float fit, size_t group,
-                SymmetricBlock* out) {
-  const int scale = static_cast<int>(Level(fit / out->d, -128, 127));
-  float least = std::numeric_limits<float>::infinity();
-  for (int s = std::max(scale - 1, -128); s <= std::min(scale + 1, 127); ++s) {
-    const float step = out->d * static_cast<float>(s);
-    const float inverse = step != 0 ? 1 / step : 0;
-    float q[kGroup];
-    for (size_t i = 0; i < kGroup; ++i) q[i] = Level(x[i] * inverse, -32, 31);
-    const float error = SumLanes<kGroup>([&](size_t i) {
-      const float e = step * q[i] - x[i];
-      return weights[i] * e * e;
-    });
-    if (!(error < least)) continue;
-    least = error;
-    out->scale[group] = static_cast<int8_t>(s);
-    for (size_t i = 0; i < kGroup; ++i) out->q[group * kGroup + i] = static_cast<int8_t>(q[i]);
-  }
-}
-
 SymmetricBlock FitSymmetricBlock(const float* x) {
   SymmetricBlock out;
-  float weights[kBlock], fits[16], largest = 0;
-  for (size_t i = 0; i < kBlock; ++i) weights[i] = x[i] * x[i];
+  float fits[16], largest = 0;
   for (size_t g = 0; g < 16; ++g) {
-    fits[g] = FitSymmetric<kGroup>(x + g * kGroup, weights + g * kGroup, 32);
+    fits[g] = FitSymmetric<kGroup>(x + g * kGroup, 32);
     largest = std::fabs(fits[g]) > std::fabs(largest) ? fits[g] : largest;
   }
-  out.d = HalfToFloat(FloatToHalf(largest / -128));
-  if (out.d == 0) return out;
+  if (!(std::fabs(largest) >= 1e-15f)) return out;
+  const float inverse = -128.0f / largest;
+  out.d = HalfToFloat(FloatToHalf(1 / inverse));
   for (size_t g = 0; g < 16; ++g) {
-    RoundGroup(x + g * kGroup, weights + g * kGroup, fits[g], g, &out);
+    out.scale[g] = static_cast<int8_t>(Level(inverse * fits[g], -128, 127));
+    const float step = out.d * static_cast<float>(out.scale[g]);
+    for (size_t i = g * kGroup; step != 0 && i < (g + 1) * kGroup; ++i) {
+      out.q[i] = static_cast<int8_t>(Level(x[i] / step, -32, 31));
+    }
   }
   return out;
 }

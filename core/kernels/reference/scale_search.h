@@ -21,94 +21,101 @@ inline float Level(float v, float low, float high) {
   return RoundSmall(v < high ? v : high);
 }
 
-// Sums of f(i) over n values, in eight lanes.
-template <size_t n, typename F>
-float SumLanes(F f) {
-  float lanes[8] = {};
-  for (size_t i = 0; i < n; i += 8) {
-    for (size_t j = 0; j < 8; ++j) lanes[j] += f(i + j);
-  }
-  return ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5])) +
-         ((lanes[2] + lanes[6]) + (lanes[3] + lanes[7]));
-}
-
 struct Affine {
   float scale = 0;
   float min = 0;  // x = scale * q - min; >= 0
 };
 
-// The q of [0, levels] nearest to (x + min) / scale, and the weighted squared error.
-template <size_t n>
-float RoundAffine(const float* x, const float* weights, Affine a, float levels, float* q) {
-  const float inverse = a.scale != 0 ? 1 / a.scale : 0;
-  for (size_t i = 0; i < n; ++i) q[i] = Level((x[i] + a.min) * inverse, 0, levels);
-  return SumLanes<n>([&](size_t i) {
-    const float error = a.scale * q[i] - a.min - x[i];
-    return weights[i] * error * error;
-  });
-}
-
-// How far the grid goes: inverse scales of (levels + first + 0.1 i) / (max - min), i <= steps.
+// How far the grid goes: inverse scales of (first + 0.1 i + levels) / (max - min), i <= steps.
 struct Grid {
   float first;
   int steps;
 };
 
+// q of [0, levels]. Sums run in the order of the values, so that the result is ggml's bit by bit.
 template <size_t n>
-Affine FitAffine(const float* x, const float* weights, float levels, Grid grid) {
-  float low = 0, high = x[0];  // 0 is always representable
+Affine FitAffine(const float* x, const float* weights, float levels, Grid grid, uint8_t* q) {
+  float low = x[0], high = x[0], sum_w = 0, sum_x = 0;
   for (size_t i = 0; i < n; ++i) {
     low = x[i] < low ? x[i] : low;
     high = x[i] > high ? x[i] : high;
+    sum_w += weights[i];
+    sum_x += weights[i] * x[i];
   }
+  if (low > 0) low = 0;  // 0 is always representable
+  for (size_t i = 0; i < n; ++i) q[i] = 0;
   if (!(high > low)) return {0, -low};
-  const float sum_w = SumLanes<n>([&](size_t i) { return weights[i]; });
-  const float sum_x = SumLanes<n>([&](size_t i) { return weights[i] * x[i]; });
-  float q[n];
-  Affine best{(high - low) / levels, -low};
-  float least = RoundAffine<n>(x, weights, best, levels, q);
+
+  float rounded[n];
+  const auto round = [&](float inverse) {
+    for (size_t i = 0; i < n; ++i) rounded[i] = Level(inverse * (x[i] - low), 0, levels);
+  };
+  const auto error = [&](float scale, float min) {
+    float sum = 0;
+    for (size_t i = 0; i < n; ++i) {
+      const float difference = scale * rounded[i] + min - x[i];
+      sum += weights[i] * (difference * difference);
+    }
+    return sum;
+  };
+  const auto keep = [&] {
+    for (size_t i = 0; i < n; ++i) q[i] = static_cast<uint8_t>(rounded[i]);
+  };
+  round(levels / (high - low));
+  keep();
+  float best_scale = 1 / (levels / (high - low)), best_min = low;
+  float least = error(best_scale, best_min);
   for (int step = 0; step <= grid.steps; ++step) {
-    const float inverse = (levels + grid.first + 0.1f * static_cast<float>(step)) / (high - low);
-    for (size_t i = 0; i < n; ++i) q[i] = Level((x[i] - low) * inverse, 0, levels);
-    const float sum_q = SumLanes<n>([&](size_t i) { return weights[i] * q[i]; });
-    const float sum_qq = SumLanes<n>([&](size_t i) { return weights[i] * q[i] * q[i]; });
-    const float sum_qx = SumLanes<n>([&](size_t i) { return weights[i] * q[i] * x[i]; });
+    round((grid.first + 0.1f * static_cast<float>(step) + levels) / (high - low));
+    float sum_q = 0, sum_qq = 0, sum_qx = 0;
+    for (size_t i = 0; i < n; ++i) {
+      sum_q += weights[i] * rounded[i];
+      sum_qq += weights[i] * rounded[i] * rounded[i];
+      sum_qx += weights[i] * rounded[i] * x[i];
+    }
     const float determinant = sum_w * sum_qq - sum_q * sum_q;
     if (!(determinant > 0)) continue;
-    Affine fit{(sum_w * sum_qx - sum_x * sum_q) / determinant,
-               (sum_q * sum_qx - sum_qq * sum_x) / determinant};
-    if (fit.min < 0) fit = {sum_qx / sum_qq, 0};
-    const float error = SumLanes<n>([&](size_t i) {
-      const float e = fit.scale * q[i] - fit.min - x[i];
-      return weights[i] * e * e;
-    });
-    if (error < least) {
-      least = error;
-      best = fit;
+    float scale = (sum_w * sum_qx - sum_x * sum_q) / determinant;
+    float min = (sum_qq * sum_x - sum_q * sum_qx) / determinant;
+    if (min > 0) {
+      min = 0;
+      scale = sum_qx / sum_qq;
     }
+    const float now = error(scale, min);
+    if (!(now < least)) continue;
+    least = now;
+    best_scale = scale;
+    best_min = min;
+    keep();
   }
-  return best;
+  return {best_scale, -best_min};
 }
 
 // x = scale * q with q of [-levels, levels - 1]; the value of largest magnitude comes to lie near
-// -levels. 0 if all values are (nearly) 0.
+// -levels. 0 if all values are (nearly) 0. Weights are squares. Sums run in the order of the
+// values, so that the scales are ggml's bit by bit.
 template <size_t n>
-float FitSymmetric(const float* x, const float* weights, float levels) {
+float FitSymmetric(const float* x, float levels) {
   float largest = 0;
   for (size_t i = 0; i < n; ++i) largest = std::fabs(x[i]) > std::fabs(largest) ? x[i] : largest;
-  if (!(std::fabs(largest) > 1e-15f)) return 0;
-  float scale = 0, best = -1;
-  float q[n];
-  for (int step = -9; step <= 9; ++step) {
-    const float inverse = -(levels + 0.1f * static_cast<float>(step)) / largest;
-    for (size_t i = 0; i < n; ++i) q[i] = Level(x[i] * inverse, -levels, levels - 1);
-    const float sum_qx = SumLanes<n>([&](size_t i) { return weights[i] * q[i] * x[i]; });
-    const float sum_qq = SumLanes<n>([&](size_t i) { return weights[i] * q[i] * q[i]; });
-    // The fit's squared error is sum(w x^2) - sum_qx^2 / sum_qq.
-    if (sum_qq > 0 && sum_qx * sum_qx > best * sum_qq) {
-      scale = sum_qx / sum_qq;
-      best = scale * sum_qx;
+  if (!(std::fabs(largest) >= 1e-15f)) return 0;
+  float scale = 0, best = 0;
+  const auto attempt = [&](float inverse, bool first) {
+    float sum_qx = 0, sum_qq = 0;
+    for (size_t i = 0; i < n; ++i) {
+      const float q = Level(inverse * x[i], -levels, levels - 1);
+      const float weight = x[i] * x[i];
+      sum_qx += weight * x[i] * q;
+      sum_qq += weight * q * q;
     }
+    // The fit's squared error is sum(w x^2) - sum_qx^2 / sum_qq.
+    if (!first && !(sum_qq > 0 && sum_qx * sum_qx > best * sum_qq)) return;
+    scale = sum_qq != 0 ? sum_qx / sum_qq : 0;
+    best = scale * sum_qx;
+  };
+  attempt(-levels / largest, true);
+  for (int step = -9; step <= 9; ++step) {
+    if (step != 0) attempt(-(levels + 0.1f * static_cast<float>(step)) / largest, false);
   }
   return scale;
 }

@@ -117,7 +117,8 @@ void RopeHead(float* x, size_t rot, const float* cos, const float* sin, bool int
 
 template <DequantizeFn dequantize>
 constexpr TypeKernels FloatType(DType type) {
-  return {type, ActivationForm::kF32, dequantize, DotRowsF32<dequantize>, nullptr, nullptr, 0};
+  return {type, ActivationForm::kF32, dequantize, DotRowsF32<dequantize>, nullptr, nullptr, nullptr,
+          0};
 }
 
 template <typename Block>
@@ -128,6 +129,7 @@ constexpr TypeKernels BlockType(DType type) {
           reference::DequantizeBlocks<Block>,
           nullptr,
           kSmall ? DotRows32<Block> : DotRows256<Block>,
+          nullptr,
           nullptr,
           0};
 }

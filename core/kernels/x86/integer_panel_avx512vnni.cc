@@ -1,11 +1,12 @@
 #include <immintrin.h>
 
+#include "core/kernels/x86/store_8x8.h"
 #include "core/kernels/x86/x86_kernels.h"
 
 namespace selvedge::kernels::x86 {
 namespace {
 
-constexpr size_t kCols = 32;   // rows of the weight in a panel: two registers of lanes
+constexpr size_t kCols = kPanel8x8Cols;
 constexpr size_t kTokens = 6;  // 6 x (2 integer + 2 float) accumulators + 2 weights + 1 activation
 
 float ScaleOf(const uint8_t* block) {
@@ -21,30 +22,6 @@ __m256i BlockQ4(const uint8_t* block) {  // q + 8
   const __m128i q = _mm_loadu_si128(reinterpret_cast<const __m128i*>(block + 2));
   const __m256i both = _mm256_inserti128_si256(_mm256_castsi128_si256(q), _mm_srli_epi16(q, 4), 1);
   return _mm256_and_si256(both, _mm256_set1_epi8(15));
-}
-
-// Transposes 8 rows of 8 groups of 4 values: group g of all rows goes to panel[g].
-void Store8x8(__m256i r[8], uint8_t* panel) {
-  __m256i t[8];
-#pragma GCC unroll 4
-  for (int i = 0; i < 8; i += 2) {
-    t[i] = _mm256_unpacklo_epi32(r[i], r[i + 1]);
-    t[i + 1] = _mm256_unpackhi_epi32(r[i], r[i + 1]);
-  }
-#pragma GCC unroll 2
-  for (int i = 0; i < 8; i += 4) {
-    r[i] = _mm256_unpacklo_epi64(t[i], t[i + 2]);
-    r[i + 1] = _mm256_unpackhi_epi64(t[i], t[i + 2]);
-    r[i + 2] = _mm256_unpacklo_epi64(t[i + 1], t[i + 3]);
-    r[i + 3] = _mm256_unpackhi_epi64(t[i + 1], t[i + 3]);
-  }
-#pragma GCC unroll 4
-  for (int j = 0; j < 4; ++j) {
-    _mm256_store_si256(reinterpret_cast<__m256i*>(panel + j * kCols * 4),
-                       _mm256_permute2x128_si256(r[j], r[4 + j], 0x20));
-    _mm256_store_si256(reinterpret_cast<__m256i*>(panel + (4 + j) * kCols * 4),
-                       _mm256_permute2x128_si256(r[j], r[4 + j], 0x31));
-  }
 }
 
 template <__m256i (*Load)(const uint8_t*), size_t BlockBytes>

@@ -13,7 +13,6 @@ using namespace x86;  // NOLINT(google-build-using-namespace): 40 names of one f
 constexpr IntegerPanel kVnniPanel = {
     .cols = 32,
     .max_tokens = 6,
-    .multiply = MultiplyPanel_Avx512Vnni,
 };
 
 constexpr Int16Products kVnniInt16 = {
@@ -26,16 +25,18 @@ constexpr Int16Products kVnniInt16 = {
 };
 
 constexpr TypeKernels Floats(DType type, DequantizeFn dequantize, DotRowsF32Fn dots) {
-  return {type, ActivationForm::kF32, dequantize, dots, nullptr, nullptr, 0};
+  return {type, ActivationForm::kF32, dequantize, dots, nullptr, nullptr, nullptr, 0};
 }
 
 constexpr TypeKernels Blocks32(DType type, DequantizeFn dequantize, DotRowsI8Fn dots,
-                               PackPanelFn pack = nullptr, int32_t offset = 0) {
-  return {type, ActivationForm::kBlocks32, dequantize, nullptr, dots, pack, offset};
+                               PackPanelFn pack = nullptr, MultiplyPanelFn multiply = nullptr,
+                               int32_t offset = 0) {
+  return {type, ActivationForm::kBlocks32, dequantize, nullptr, dots, pack, multiply, offset};
 }
 
-constexpr TypeKernels Blocks256(DType type, DequantizeFn dequantize, DotRowsI8Fn dots) {
-  return {type, ActivationForm::kBlocks256, dequantize, nullptr, dots, nullptr, 0};
+constexpr TypeKernels Blocks256(DType type, DequantizeFn dequantize, DotRowsI8Fn dots,
+                                PackPanelFn pack = nullptr, MultiplyPanelFn multiply = nullptr) {
+  return {type, ActivationForm::kBlocks256, dequantize, nullptr, dots, pack, multiply, 0};
 }
 
 constexpr TypeKernels kAvx2Rows[] = {
@@ -64,17 +65,24 @@ constexpr TypeKernels kAvx512Rows[] = {
 };
 
 constexpr TypeKernels kVnniRows[] = {
-    Blocks32(DType::kQ8_0, DequantizeQ8_Avx512, DotRowsQ8_Avx512Vnni, PackPanelQ8_Avx512Vnni, 128),
-    Blocks32(DType::kQ4_0, DequantizeQ4_Avx512, DotRowsQ4_Avx512Vnni, PackPanelQ4_Avx512Vnni, 8),
+    Blocks32(DType::kQ8_0, DequantizeQ8_Avx512, DotRowsQ8_Avx512Vnni, PackPanelQ8_Avx512Vnni,
+             MultiplyPanel_Avx512Vnni, 128),
+    Blocks32(DType::kQ4_0, DequantizeQ4_Avx512, DotRowsQ4_Avx512Vnni, PackPanelQ4_Avx512Vnni,
+             MultiplyPanel_Avx512Vnni, 8),
     Blocks32(DType::kQ4_1, DequantizeQ4_1_Avx2, DotRowsQ4_1_Avx512Vnni),
     Blocks32(DType::kQ5_0, DequantizeQ5_0_Avx2, DotRowsQ5_0_Avx512Vnni),
     Blocks32(DType::kQ5_1, DequantizeQ5_1_Avx2, DotRowsQ5_1_Avx512Vnni),
     Blocks32(DType::kIQ4_NL, DequantizeIq4Nl_Avx2, DotRowsIq4Nl_Avx512Vnni),
-    Blocks256(DType::kQ2_K, DequantizeQ2_K_Avx2, DotRowsQ2_K_Avx512Vnni),
-    Blocks256(DType::kQ3_K, DequantizeQ3_K_Avx2, DotRowsQ3_K_Avx512Vnni),
-    Blocks256(DType::kQ4_K, DequantizeQ4_K_Avx2, DotRowsQ4_K_Avx512Vnni),
-    Blocks256(DType::kQ5_K, DequantizeQ5_K_Avx2, DotRowsQ5_K_Avx512Vnni),
-    Blocks256(DType::kQ6_K, DequantizeQ6_K_Avx2, DotRowsQ6_K_Avx512Vnni),
+    Blocks256(DType::kQ2_K, DequantizeQ2_K_Avx2, DotRowsQ2_K_Avx512Vnni, PackPanelQ2_K_Avx512Vnni,
+              MultiplyPanel16_Avx512Vnni),
+    Blocks256(DType::kQ3_K, DequantizeQ3_K_Avx2, DotRowsQ3_K_Avx512Vnni, PackPanelQ3_K_Avx512Vnni,
+              MultiplyPanel16_Avx512Vnni),
+    Blocks256(DType::kQ4_K, DequantizeQ4_K_Avx2, DotRowsQ4_K_Avx512Vnni, PackPanelQ4_K_Avx512Vnni,
+              MultiplyPanel32_Avx512Vnni),
+    Blocks256(DType::kQ5_K, DequantizeQ5_K_Avx2, DotRowsQ5_K_Avx512Vnni, PackPanelQ5_K_Avx512Vnni,
+              MultiplyPanel32_Avx512Vnni),
+    Blocks256(DType::kQ6_K, DequantizeQ6_K_Avx2, DotRowsQ6_K_Avx512Vnni, PackPanelQ6_K_Avx512Vnni,
+              MultiplyPanel16_Avx512Vnni),
 };
 
 constexpr KernelTable kAvx2 = {
