@@ -28,8 +28,7 @@ struct WeightView {
 void DequantizeRow(core::DType type, const uint8_t* src, float* dst, size_t n);
 
 // Quantizes n values into dst (RowBytes long). Types F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1,
-// Q6_K, bit-exact with ggml's reference quantizer; Q4_K, Q5_K by the same search. Returns false for
-// other types. The bytes depend on the values alone.
+// Q4_K, Q5_K, Q6_K, bit-exact with ggml's reference quantizer. Returns false for other types.
 bool QuantizeRow(core::DType type, const float* src, uint8_t* dst, size_t n);
 
 // y[M, N] = x[M, K] * W^T, for serving. Activations may be rounded to 8-bit blocks of 32 (as ggml

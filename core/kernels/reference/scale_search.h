@@ -63,8 +63,8 @@ Affine FitAffine(const float* x, const float* weights, float levels, Grid grid, 
   };
   round(levels / (high - low));
   keep();
-  float best_scale = 1 / (levels / (high - low)), best_min = low;
-  float least = error(best_scale, best_min);
+  float best_scale = 1 / (levels / (high - low));
+  float least = error(best_scale, low);
   for (int step = 0; step <= grid.steps; ++step) {
     round((grid.first + 0.1f * static_cast<float>(step) + levels) / (high - low));
     float sum_q = 0, sum_qq = 0, sum_qx = 0;
@@ -85,10 +85,10 @@ Affine FitAffine(const float* x, const float* weights, float levels, Grid grid, 
     if (!(now < least)) continue;
     least = now;
     best_scale = scale;
-    best_min = min;
+    low = min;  // where the next attempts begin to count
     keep();
   }
-  return {best_scale, -best_min};
+  return {best_scale, -low};
 }
 
 // x = scale * q with q of [-levels, levels - 1]; the value of largest magnitude comes to lie near
