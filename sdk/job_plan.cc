@@ -11,6 +11,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr int64_t kDefaultSteps = 30;
+// Bounds the cost of a step whatever the records' length; what a record needs more takes turns.
+constexpr int64_t kDefaultSeqLen = 64;
 // A crash between a charge and its checkpoint costs a step again: a planned run leaves room for a
 // few of them, or it could never finish.
 int64_t StepsWithRoomForRestarts(int64_t steps) { return steps + 1 + steps / 20; }
@@ -73,7 +75,7 @@ Result<JobPlan> MakePlan(const TrainOptions& o, int64_t groups, int64_t model_co
   plan.rank = o.rank;
   plan.alpha = o.alpha;
   plan.target_modules = TargetModules(o.target_modules);
-  plan.seq_len = o.seq_len > 0 ? o.seq_len : model_context;
+  plan.seq_len = o.seq_len > 0 ? o.seq_len : std::min(kDefaultSeqLen, model_context);
   plan.learning_rate = o.learning_rate;
   plan.seed = o.seed;
   if (!plan.dp) return plan;

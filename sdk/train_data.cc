@@ -1,6 +1,7 @@
 #include "sdk/train_data.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
 
@@ -84,19 +85,39 @@ std::vector<vault::EligibleRecord> RecordsOfJob(const std::vector<vault::Eligibl
   return out;
 }
 
-Result<trainer::Example> MakeExample(const inference::Tokenizer& tokenizer, const std::string& text,
-                                     int64_t seq_len) {
-  trainer::Example example;
-  // Text of a user never becomes a control token.
-  SELVEDGE_ASSIGN_OR_RETURN(example.tokens, tokenizer.Encode(text, false, false));
-  if (tokenizer.bos() >= 0) example.tokens.insert(example.tokens.begin(), tokenizer.bos());
-  if (tokenizer.eos() >= 0) example.tokens.push_back(tokenizer.eos());
-  if (example.tokens.size() > static_cast<size_t>(seq_len)) {
-    example.tokens.resize(static_cast<size_t>(seq_len));
+Result<std::vector<int32_t>> RecordTokens(const inference::Tokenizer& tokenizer,
+                                          const std::string& text) {
+  SELVEDGE_ASSIGN_OR_RETURN(std::vector<int32_t> tokens, tokenizer.Encode(text, false, false));
+  if (tokenizer.bos() >= 0) tokens.insert(tokens.begin(), tokenizer.bos());
+  return tokens;
+}
+
+Result<std::vector<trainer::Example>> MakeWindows(const inference::Tokenizer& tokenizer,
+                                                  const std::string& text, int64_t seq_len) {
+  SELVEDGE_ASSIGN_OR_RETURN(std::vector<int32_t> tokens, RecordTokens(tokenizer, text));
+  if (tokenizer.eos() >= 0) tokens.push_back(tokenizer.eos());
+  const auto most = static_cast<size_t>(seq_len);
+  const size_t context = most / 4;
+  std::vector<trainer::Example> windows;
+  for (size_t end = 0; end < tokens.size();) {
+    trainer::Example& window = windows.emplace_back();
+    const size_t begin = end;  // the first token that no window has yet
+    if (begin > 0) {
+      if (tokenizer.bos() >= 0) window.tokens.push_back(tokenizer.bos());
+      window.tokens.insert(window.tokens.end(), tokens.begin() + (begin - context),
+                           tokens.begin() + begin);
+    }
+    end = std::min(tokens.size(), begin + most - window.tokens.size());
+    window.is_label.assign(window.tokens.size(), 0);
+    window.tokens.insert(window.tokens.end(), tokens.begin() + begin, tokens.begin() + end);
+    window.is_label.resize(window.tokens.size(), 1);
+    window.is_label[0] = 0;
   }
-  example.is_label.assign(example.tokens.size(), 1);
-  if (!example.is_label.empty()) example.is_label[0] = 0;
-  return example;
+  for (size_t i = 0; i < windows.size(); ++i) {
+    windows[i].turn = static_cast<uint32_t>(i);
+    windows[i].turns = static_cast<uint32_t>(windows.size());
+  }
+  return windows;
 }
 
 Result<std::vector<trainer::Group>> MakeGroups(const inference::Tokenizer& tokenizer,
@@ -104,8 +125,10 @@ Result<std::vector<trainer::Group>> MakeGroups(const inference::Tokenizer& token
                                                int64_t seq_len) {
   std::map<std::string, trainer::Group> groups;
   for (const vault::EligibleRecord& r : records) {
-    SELVEDGE_ASSIGN_OR_RETURN(trainer::Example example, MakeExample(tokenizer, r.text, seq_len));
-    groups[core::Hex(r.group_key)].examples.push_back(std::move(example));
+    SELVEDGE_ASSIGN_OR_RETURN(std::vector<trainer::Example> windows,
+                              MakeWindows(tokenizer, r.text, seq_len));
+    std::vector<trainer::Example>& examples = groups[core::Hex(r.group_key)].examples;
+    std::move(windows.begin(), windows.end(), std::back_inserter(examples));
   }
   std::vector<trainer::Group> out;
   out.reserve(groups.size());

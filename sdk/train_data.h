@@ -30,11 +30,18 @@ Result<TrainSelection> SelectRecords(const vault::Vault& v);
 std::vector<vault::EligibleRecord> RecordsOfJob(const std::vector<vault::EligibleRecord>& eligible,
                                                 const std::vector<vault::JobRecord>& job);
 
-// <s> text </s>, cut to `seq_len` tokens; every token but the first is a label.
-Result<trainer::Example> MakeExample(const inference::Tokenizer& tokenizer, const std::string& text,
-                                     int64_t seq_len);
+// <s> text. Text of a user never becomes a control token.
+Result<std::vector<int32_t>> RecordTokens(const inference::Tokenizer& tokenizer,
+                                          const std::string& text);
 
-// One group per privacy unit, in the order of the units' keyed hashes.
+// <s> text </s> in windows of at most `seq_len` (>= 8) tokens that take turns. A later window starts
+// with <s> and a quarter of its length of what stands before it, which is context and no label, so
+// every token but the first is a label in exactly one window.
+Result<std::vector<trainer::Example>> MakeWindows(const inference::Tokenizer& tokenizer,
+                                                  const std::string& text, int64_t seq_len);
+
+// One group per privacy unit, in the order of the units' keyed hashes. However many windows its
+// records have, a group is clipped as one.
 Result<std::vector<trainer::Group>> MakeGroups(const inference::Tokenizer& tokenizer,
                                                const std::vector<vault::EligibleRecord>& records,
                                                int64_t seq_len);

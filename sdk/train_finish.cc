@@ -104,7 +104,7 @@ Status FinishJob(Home::Impl& home, const PreparedJob& prepared, const BaseModel&
   core::ThreadPool pool(threads);
   SELVEDGE_ASSIGN_OR_RETURN(
       const GateReport gate,
-      JudgeCandidate(base, prepared.heldout, active, candidate, prepared.plan.seq_len, pool));
+      JudgeCandidate(base, prepared.heldout, active, candidate, pool));
   report->loss_holdout_before = gate.loss_before;
   report->loss_holdout_after = gate.loss_after;
   report->gate = gate.accepted ? "accepted" : "rejected: " + gate.reason;

@@ -25,13 +25,13 @@ struct MeanLoss {
   int64_t tokens = 0;
 };
 
-Result<MeanLoss> Score(const BaseModel& base, const std::vector<trainer::Example>& examples,
-                       const Set& adapters, core::ThreadPool& pool, int64_t n_ctx) {
+Result<MeanLoss> Score(const BaseModel& base, const std::vector<std::vector<int32_t>>& records,
+                       const Set& adapters, core::ThreadPool& pool) {
+  const int64_t n_ctx = base.model->config().n_ctx;
   MeanLoss mean;
-  for (const trainer::Example& e : examples) {
-    SELVEDGE_ASSIGN_OR_RETURN(
-        const inference::SequenceScore score,
-        inference::ScoreSequence(base.model, adapters, pool, e.tokens, n_ctx));
+  for (const std::vector<int32_t>& tokens : records) {
+    SELVEDGE_ASSIGN_OR_RETURN(const inference::SequenceScore score,
+                              inference::ScoreSequence(base.model, adapters, pool, tokens, n_ctx));
     mean.loss += score.loss_sum;
     mean.tokens += score.tokens;
   }
@@ -45,16 +45,16 @@ Result<GateReport> JudgeCandidate(const BaseModel& base,
                                   const std::vector<vault::EligibleRecord>& heldout,
                                   std::shared_ptr<const adapters::LoraAdapter> active,
                                   std::shared_ptr<const adapters::LoraAdapter> candidate,
-                                  int64_t seq_len, core::ThreadPool& pool) {
-  std::vector<trainer::Example> examples;
+                                  core::ThreadPool& pool) {
+  std::vector<std::vector<int32_t>> records;
   for (const vault::EligibleRecord& r : heldout) {
-    if (examples.size() == kMaxScoredRecords) break;
-    SELVEDGE_ASSIGN_OR_RETURN(trainer::Example e, MakeExample(*base.tokenizer, r.text, seq_len));
-    if (e.tokens.size() > 1) examples.push_back(std::move(e));
+    if (records.size() == kMaxScoredRecords) break;
+    SELVEDGE_ASSIGN_OR_RETURN(std::vector<int32_t> tokens, RecordTokens(*base.tokenizer, r.text));
+    if (tokens.size() > 1) records.push_back(std::move(tokens));
   }
   const auto loss_with = [&](std::shared_ptr<const adapters::LoraAdapter> a) -> Result<MeanLoss> {
     SELVEDGE_ASSIGN_OR_RETURN(const Set set, SetOf(base, std::move(a)));
-    return Score(base, examples, set, pool, seq_len);
+    return Score(base, records, set, pool);
   };
   SELVEDGE_ASSIGN_OR_RETURN(const MeanLoss before, loss_with(nullptr));
   MeanLoss current = before;

@@ -21,12 +21,13 @@ struct GateReport {
   double loss_after = 0;   // of the candidate
 };
 
-// `active` is empty when nothing is active. Each record is scored on its own after <s>, its first
-// `seq_len` tokens.
+// `active` is empty when nothing is active. Each record is scored whole, on its own
+// after <s>. That a record ends is not scored: </s> is learnt in a step or two, and its gain would
+// hide harm to the text.
 Result<GateReport> JudgeCandidate(const BaseModel& base,
                                   const std::vector<vault::EligibleRecord>& heldout,
                                   std::shared_ptr<const adapters::LoraAdapter> active,
                                   std::shared_ptr<const adapters::LoraAdapter> candidate,
-                                  int64_t seq_len, core::ThreadPool& pool);
+                                  core::ThreadPool& pool);
 
 }  // namespace selvedge

@@ -17,10 +17,14 @@
 
 namespace selvedge::trainer {
 
-// One record as the trainer sees it: token ids with the loss on labels only.
+// One window of a record as the trainer sees it: token ids with the loss on labels only.
 struct Example {
   std::vector<int32_t> tokens;    // [T], starts with <s>
   std::vector<uint8_t> is_label;  // [T]: 1 where predicting this token counts; is_label[0] is 0
+  // Windows of a long record take turns, so that its cost is bounded and yet all of it is read:
+  // step t takes this one if t % turns == turn.
+  uint32_t turn = 0;
+  uint32_t turns = 1;
 };
 
 // A privacy unit: its examples' gradients are summed and clipped together.

@@ -58,7 +58,7 @@ void AddScheduleFlags(CLI::App* app, TrainFlags* flags) {
   AddInt(app, "--batch-size", &options->batch_size, 1, int64_t{1} << 30,
          "Expected groups per step, drawn at random (default: all of them)");
   AddInt(app, "--seq-len", &options->seq_len, 8, int64_t{1} << 20,
-         "Tokens kept of a record (default: the context)");
+         "Tokens of a record read in one step, windows of longer ones take turns (default: 64)");
   AddSeed(app, "-s,--seed", &options->seed, "Seed of order and initialisation, never of the noise");
 }
 

@@ -174,7 +174,8 @@ struct TrainOptions {
       "all-linear"};            // or q_proj k_proj v_proj o_proj gate_proj up_proj down_proj
   int64_t steps = 0;            // 0 = 30
   int64_t batch_size = 0;       // expected groups per step; 0 = full batch, else Poisson sampling
-  int64_t seq_len = 0;          // tokens per record kept; 0 = the model's context
+  int64_t seq_len = 0;          // tokens of a record read in one step; 0 = 64. A longer record is
+                                // read in windows that take turns
   double learning_rate = 0;     // 0 = default for the optimizer and mode
   int64_t memory_limit_mb = 0;  // 0 = no limit
   double time_limit_s = 0;      // 0 = no limit; else the run stops with a checkpoint

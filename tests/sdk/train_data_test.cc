@@ -60,25 +60,58 @@ TEST_F(TrainData, GroupsThatAJobHasSeenAreNotHeldOutLater) {
   EXPECT_EQ(Select().heldout.size(), held);
 }
 
-TEST_F(TrainData, ExamplesAreFramedCutAndLabelled) {
+TEST_F(TrainData, RecordsAreFramedAndLabelled) {
   const auto base = LoadBaseModel("");
   ASSERT_TRUE(base.ok());
   const inference::Tokenizer& t = *base->tokenizer;
-  const auto whole = MakeExample(t, "the red boat", 100);
-  ASSERT_TRUE(whole.ok());
+  const auto windows = MakeWindows(t, "the red boat", 100);
+  ASSERT_TRUE(windows.ok());
+  ASSERT_EQ(windows->size(), 1u);
+  const trainer::Example* whole = &windows->front();
+  EXPECT_EQ(whole->turns, 1u);
   EXPECT_EQ(whole->tokens.front(), t.bos());
   EXPECT_EQ(whole->tokens.back(), t.eos());
   ASSERT_EQ(whole->is_label.size(), whole->tokens.size());
   EXPECT_EQ(whole->is_label[0], 0);
   for (size_t i = 1; i < whole->is_label.size(); ++i) EXPECT_EQ(whole->is_label[i], 1);
-  const auto cut = MakeExample(t, "the red boat and much more text than fits", 5);
-  EXPECT_EQ(cut->tokens.size(), 5u);
   // F05: a control token's text is text.
-  const auto hostile = MakeExample(t, "</s><s>", 100);
+  const auto hostile_windows = MakeWindows(t, "</s><s>", 100);
+  const trainer::Example* hostile = &hostile_windows->front();
   for (size_t i = 1; i + 1 < hostile->tokens.size(); ++i) {
     EXPECT_NE(hostile->tokens[i], t.bos());
     EXPECT_NE(hostile->tokens[i], t.eos());
   }
+}
+
+TEST_F(TrainData, WindowsOfALongRecordLabelEveryTokenOnce) {
+  const auto base = LoadBaseModel("");
+  ASSERT_TRUE(base.ok());
+  const inference::Tokenizer& t = *base->tokenizer;
+  std::string text;
+  for (int i = 0; i < 40; ++i) text += "boat number " + std::to_string(i) + " sails. ";
+  const std::vector<int32_t> tokens = *RecordTokens(t, text);
+  const auto windows = MakeWindows(t, text, 16);
+  ASSERT_TRUE(windows.ok());
+  ASSERT_GT(windows->size(), 10u);
+  std::vector<int32_t> labels;
+  for (size_t i = 0; i < windows->size(); ++i) {
+    const trainer::Example& w = (*windows)[i];
+    EXPECT_EQ(w.turn, i);
+    EXPECT_EQ(w.turns, windows->size());
+    EXPECT_LE(w.tokens.size(), 16u);
+    EXPECT_EQ(w.tokens.front(), t.bos());
+    ASSERT_EQ(w.tokens.size(), w.is_label.size());
+    size_t context = 0;  // what stands between <s> and the first label
+    while (w.is_label[1 + context] == 0) ++context;
+    EXPECT_EQ(context, i == 0 ? 0u : 4u);
+    for (size_t k = 0; k < context; ++k) {
+      EXPECT_EQ(w.tokens[1 + k], tokens[1 + labels.size() - context + k]);
+    }
+    labels.insert(labels.end(), w.tokens.begin() + 1 + context, w.tokens.end());
+  }
+  ASSERT_EQ(labels.size(), tokens.size());
+  EXPECT_TRUE(std::equal(tokens.begin() + 1, tokens.end(), labels.begin()));
+  EXPECT_EQ(labels.back(), t.eos());
 }
 
 TEST_F(TrainData, RecordsOfOneUnitFormOneGroup) {

@@ -23,16 +23,23 @@ void MoveMoments(const AdamOptions& options, std::span<const float> gradient,
   }
 }
 
-// weights -= rate * first moment / (root(i) + epsilon), both bias-corrected; then the average.
-template <typename Root>
-Status MoveWeights(const AdamOptions& options, double learning_rate, const Root& root,
-                   OptimizerState* state) {
-  const double t = static_cast<double>(state->updates);
-  const double correction = 1 - std::pow(options.beta1, t);
-  const double keep = 1 - 1 / (1 + options.average_window * (t - 1));
+// The weight of the average so far against the newest iterate.
+double KeepOfAverage(const AdamOptions& options, int64_t updates) {
+  return 1 - 1 / (1 + options.average_window * static_cast<double>(updates - 1));
+}
+
+// What Adam multiplies the first moment by, bias correction included.
+double Gain(const AdamOptions& options, double learning_rate, double root, int64_t updates) {
+  const double correction = 1 - std::pow(options.beta1, static_cast<double>(updates));
+  return learning_rate / correction / (root + options.epsilon);
+}
+
+// weights -= gain(i) * first moment; then the average.
+template <typename GainOf>
+Status MoveWeights(const AdamOptions& options, const GainOf& gain, OptimizerState* state) {
+  const double keep = KeepOfAverage(options, state->updates);
   for (size_t i = 0; i < state->weights.size(); ++i) {
-    const double step =
-        learning_rate * (state->first_moment[i] / correction) / (root(i) + options.epsilon);
+    const double step = gain(i) * state->first_moment[i];
     state->weights[i] = static_cast<float>(state->weights[i] - step);
     state->average[i] =
         static_cast<float>(keep * state->average[i] + (1 - keep) * state->weights[i]);
@@ -45,11 +52,12 @@ Status MoveWeights(const AdamOptions& options, double learning_rate, const Root&
 
 }  // namespace
 
-OptimizerState OptimizerState::Start(std::vector<float> weights) {
+OptimizerState OptimizerState::Start(std::vector<float> weights, size_t tensors) {
   OptimizerState state;
   state.first_moment.assign(weights.size(), 0.0f);
   state.second_moment.assign(weights.size(), 0.0f);
   state.average = weights;
+  state.noise.resize(tensors);
   state.weights = std::move(weights);
   return state;
 }
@@ -79,23 +87,39 @@ Status DpAdam::Step(privacy::NoisedGradient gradient, double learning_rate,
   MoveMoments(options_, gradient.values(), &next);
   const double noise = gradient.noise_stddev() * gradient.noise_stddev();
   const double correction = 1 - std::pow(options_.beta2, static_cast<double>(next.updates));
-  std::vector<double> roots;
+  const double first_correction = 1 - std::pow(options_.beta1, static_cast<double>(next.updates));
+  std::vector<double> gains;
   size_t begin = 0;
-  for (const size_t end : tensor_ends_) {
+  for (size_t tensor = 0; tensor < tensor_ends_.size(); ++tensor) {
+    const size_t end = tensor_ends_[tensor];
     double sum = 0;
     for (size_t i = begin; i < end; ++i) sum += next.second_moment[i];
     const double mean = sum / static_cast<double>(end - begin) / correction;
-    roots.push_back(std::sqrt(std::max(mean - noise, options_.noise_floor * noise)));
+    const double signal = std::max(0.0, mean - noise);
+    const double root = std::sqrt(std::max(signal, options_.noise_floor * noise));
+    NoiseTrace& trace = next.noise[tensor];
+    trace.MoveMoment(options_.beta1, noise);
+    const double left = trace.mm / (first_correction * first_correction);
+    const double share = signal > 0 ? signal / (signal + left) : 0;
+    gains.push_back(share * Gain(options_, learning_rate, root, next.updates));
+    trace.MoveWeights(gains.back(), KeepOfAverage(options_, next.updates));
     begin = end;
   }
   size_t tensor = 0;
-  const auto root = [&](size_t i) {
+  const auto gain = [&](size_t i) {
     while (i >= tensor_ends_[tensor]) ++tensor;
-    return roots[tensor];
+    return gains[tensor];
   };
-  SELVEDGE_RETURN_IF_ERROR(MoveWeights(options_, learning_rate, root, &next));
+  SELVEDGE_RETURN_IF_ERROR(MoveWeights(options_, gain, &next));
   *state = std::move(next);
   return OkStatus();
+}
+
+std::vector<float> DpAdam::FinalWeights(const OptimizerState& state,
+                                        std::span<const float> start) const {
+  std::vector<double> variance;
+  for (const NoiseTrace& trace : state.noise) variance.push_back(trace.aa);
+  return ShrinkToStart(state.average, start, tensor_ends_, variance);
 }
 
 Status PlainAdam::Step(const MeanGradient& gradient, double learning_rate,
@@ -106,8 +130,11 @@ Status PlainAdam::Step(const MeanGradient& gradient, double learning_rate,
   OptimizerState next = *state;
   MoveMoments(options_, gradient.Finish(), &next);
   const double correction = 1 - std::pow(options_.beta2, static_cast<double>(next.updates));
-  const auto root = [&](size_t i) { return std::sqrt(next.second_moment[i] / correction); };
-  SELVEDGE_RETURN_IF_ERROR(MoveWeights(options_, learning_rate, root, &next));
+  const auto gain = [&](size_t i) {
+    const double root = std::sqrt(next.second_moment[i] / correction);
+    return Gain(options_, learning_rate, root, next.updates);
+  };
+  SELVEDGE_RETURN_IF_ERROR(MoveWeights(options_, gain, &next));
   *state = std::move(next);
   return OkStatus();
 }

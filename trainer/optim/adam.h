@@ -11,6 +11,7 @@
 #include <selvedge/status.h>
 
 #include "privacy/mechanism.h"
+#include "trainer/optim/noise_trace.h"
 
 namespace selvedge::trainer {
 
@@ -19,12 +20,11 @@ struct OptimizerState {
   std::vector<float> weights;
   std::vector<float> first_moment;
   std::vector<float> second_moment;
-  std::vector<float> average;  // of the iterates, see FinalWeights
-  int64_t updates = 0;         // steps taken, without the discarded ones
+  std::vector<float> average;     // of the iterates: what a run without privacy hands out
+  std::vector<NoiseTrace> noise;  // by tensor; zero without privacy
+  int64_t updates = 0;            // steps taken, without the discarded ones
 
-  static OptimizerState Start(std::vector<float> weights);
-  // What the run hands out.
-  const std::vector<float>& FinalWeights() const { return average; }
+  static OptimizerState Start(std::vector<float> weights, size_t tensors);
 };
 
 struct AdamOptions {
@@ -60,6 +60,10 @@ class MeanGradient {
 // from the second moment before the root is taken (DP-AdamBC: Tang, Shpilevskiy, Lecuyer 2023,
 // arXiv 2312.14334), and the second moment is a mean over each tensor: where the noise is larger
 // than the signal, a coordinate's own estimate is mostly noise and makes steps of random size.
+//
+// The first moment is shrunk by the share of signal in it, S / (S + N) per tensor (Wiener's
+// filter), S the second moment less the noise variance and N the noise variance of the first
+// moment: a tensor without signal stays where it is instead of walking at random.
 class DpAdam {
  public:
   // `tensor_ends`: where each tensor of the parameter vector ends, ascending; the last is P.
@@ -67,6 +71,8 @@ class DpAdam {
       : options_(options), tensor_ends_(std::move(tensor_ends)) {}
   // kNumeric, with `state` as before, if the new weights would not be finite.
   Status Step(privacy::NoisedGradient gradient, double learning_rate, OptimizerState* state) const;
+  // What a private run hands out: the average, shrunk towards `start` by the noise in it.
+  std::vector<float> FinalWeights(const OptimizerState& state, std::span<const float> start) const;
 
  private:
   AdamOptions options_;

@@ -35,8 +35,8 @@ size_t UsedRows(const Example& example) {
   return 0;
 }
 
-Packer::Packer(const std::vector<Group>& groups, std::span<const uint32_t> sampled)
-    : groups_(groups), sampled_(sampled) {}
+Packer::Packer(const std::vector<Group>& groups, std::span<const uint32_t> sampled, int64_t step)
+    : groups_(groups), sampled_(sampled), step_(step) {}
 
 bool Packer::Next(size_t max_rows, size_t max_slots, MicroBatch* batch) {
   batch->Clear();
@@ -45,11 +45,12 @@ bool Packer::Next(size_t max_rows, size_t max_slots, MicroBatch* batch) {
     const auto first = static_cast<uint32_t>(batch->segments.size());
     bool full = false;
     for (; example_ < examples.size(); ++example_) {
-      const size_t rows = UsedRows(examples[example_]);
-      if (rows == 0) continue;
+      const Example& example = examples[example_];
+      const size_t rows = UsedRows(example);
+      if (rows == 0 || step_ % example.turns != example.turn) continue;
       full = !batch->segments.empty() && batch->rows() + rows > max_rows;
       if (full) break;
-      Append(examples[example_], rows, batch);
+      Append(example, rows, batch);
     }
     const auto last = static_cast<uint32_t>(batch->segments.size());
     if (!full || last > first) {

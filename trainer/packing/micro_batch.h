@@ -42,11 +42,11 @@ struct MicroBatch {
 // Inputs that a sequence needs: all before its last label; 0 if nothing in it counts.
 size_t UsedRows(const Example& example);
 
-// Walks the sequences of the groups named by `sampled`, in order.
+// Walks the sequences of the groups named by `sampled` whose turn is `step`, in order.
 class Packer {
  public:
   // Both must outlive the packer.
-  Packer(const std::vector<Group>& groups, std::span<const uint32_t> sampled);
+  Packer(const std::vector<Group>& groups, std::span<const uint32_t> sampled, int64_t step);
 
   // Fills `batch` with whole sequences until the next one would pass `max_rows` (a longer sequence
   // gets a micro-batch of its own) or `max_slots` groups are in it. False when all is done. A group
@@ -56,6 +56,7 @@ class Packer {
  private:
   const std::vector<Group>& groups_;
   std::span<const uint32_t> sampled_;
+  int64_t step_;
   size_t group_ = 0;    // into sampled_
   size_t example_ = 0;  // into the group's examples
 };

@@ -10,6 +10,7 @@
 #include <map>
 #include <sstream>
 #include <string_view>
+#include <type_traits>
 
 // The parameter archive of LibTorch's mobile library. Its header,
 // torch/csrc/jit/mobile/train/export_data.h, is not in Debian's libtorch-dev although the library
@@ -24,7 +25,7 @@ std::map<std::string, at::Tensor> _load_parameters(std::istream& in,
 namespace selvedge::trainer {
 namespace {
 
-constexpr int64_t kVersion = 1;
+constexpr int64_t kVersion = 2;
 
 // A checkpoint is this, the SHA-256 of the archive, the archive. LibTorch 1.13's zip reader reads
 // past the end of a truncated archive (AddressSanitizer, mz_zip_reader_init), so it is shown only
@@ -42,6 +43,18 @@ template <typename T>
 at::Tensor FromArray(const T* values, size_t n, at::ScalarType type) {
   at::Tensor tensor = at::empty({static_cast<int64_t>(n)}, type);
   std::memcpy(tensor.data_ptr(), values, n * sizeof(T));
+  return tensor;
+}
+
+// A trace is stored as the doubles that it is.
+constexpr size_t kTraceNumbers = sizeof(NoiseTrace) / sizeof(double);
+static_assert(kTraceNumbers == 6 && std::is_trivially_copyable_v<NoiseTrace>);
+
+at::Tensor FromTraces(const std::vector<NoiseTrace>& traces) {
+  at::Tensor tensor = at::empty({static_cast<int64_t>(kTraceNumbers * traces.size())}, at::kDouble);
+  if (!traces.empty()) {
+    std::memcpy(tensor.data_ptr(), traces.data(), traces.size() * sizeof(NoiseTrace));
+  }
   return tensor;
 }
 
@@ -127,6 +140,7 @@ core::Sha256Digest Fingerprint(const inference::Model& model, const std::vector<
       hash.Update(std::span<const uint8_t>(reinterpret_cast<const uint8_t*>(example.tokens.data()),
                                            example.tokens.size() * sizeof(int32_t)));
       hash.Update(example.is_label);
+      hash.UpdateU64(example.turn).UpdateU64(example.turns);
     }
   }
   return hash.Finish();
@@ -146,6 +160,7 @@ Result<std::vector<uint8_t>> SaveState(const RunState& state,
       {"first_moment", FromFloats(state.optimizer.first_moment)},
       {"second_moment", FromFloats(state.optimizer.second_moment)},
       {"average", FromFloats(state.optimizer.average)},
+      {"noise", FromTraces(state.optimizer.noise)},
   };
   std::ostringstream out;
   torch::jit::_save_parameters(map, out, false);
@@ -153,7 +168,7 @@ Result<std::vector<uint8_t>> SaveState(const RunState& state,
 }
 
 Result<RunState> LoadState(const std::vector<uint8_t>& bytes, const core::Sha256Digest& fingerprint,
-                           size_t trained, size_t frozen) {
+                           size_t trained, size_t frozen, size_t tensors) {
   SELVEDGE_ASSIGN_OR_RETURN(std::string archive, Unseal(bytes));
   std::map<std::string, at::Tensor> map;
   try {
@@ -189,6 +204,9 @@ Result<RunState> LoadState(const std::vector<uint8_t>& bytes, const core::Sha256
   SELVEDGE_RETURN_IF_ERROR(
       ReadFloats(map, "second_moment", trained, &state.optimizer.second_moment));
   SELVEDGE_RETURN_IF_ERROR(ReadFloats(map, "average", trained, &state.optimizer.average));
+  state.optimizer.noise.resize(tensors);
+  SELVEDGE_RETURN_IF_ERROR(
+      Read(map, "noise", at::kDouble, kTraceNumbers * tensors, state.optimizer.noise.data()));
   return state;
 }
 

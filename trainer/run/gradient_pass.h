@@ -29,9 +29,9 @@ class GradientPass {
 
   ~GradientPass();
 
-  // Returns false if `should_stop` said so before the last group was complete; it is asked on this
-  // thread, before every product with a base weight.
-  bool Run(const std::vector<Group>& groups, std::span<const uint32_t> sampled,
+  // `step` decides whose turn it is. Returns false if `should_stop` said so before the last group
+  // was complete; it is asked on this thread, before every product with a base weight.
+  bool Run(const std::vector<Group>& groups, std::span<const uint32_t> sampled, int64_t step,
            const std::vector<float>& frozen, const std::vector<float>& trained,
            const std::function<bool()>& should_stop,
            const std::function<void(const GroupResult&)>& on_group);

@@ -101,20 +101,21 @@ Status TrainingRun::Start(const std::vector<uint8_t>& checkpoint) {
   }
   fingerprint_ = Fingerprint(model_, groups_, config_);
   if (!checkpoint.empty()) {
-    SELVEDGE_ASSIGN_OR_RETURN(
-        state_, LoadState(checkpoint, fingerprint_, layout_.trained(), layout_.frozen()));
+    SELVEDGE_ASSIGN_OR_RETURN(state_, LoadState(checkpoint, fingerprint_, layout_.trained(),
+                                                layout_.frozen(), layout_.TensorEnds().size()));
     saved_step_ = state_.step;
     return OkStatus();
   }
   if (layout_.freeze_a()) state_.frozen = FrozenA(layout_, config_.seed, pool_);
-  state_.optimizer = OptimizerState::Start(InitialWeights(layout_, config_.seed));
+  state_.optimizer =
+      OptimizerState::Start(InitialWeights(layout_, config_.seed), layout_.TensorEnds().size());
   return OkStatus();
 }
 
 template <typename Add>
 Status TrainingRun::Gradients(std::span<const uint32_t> sampled, StepSums* sums, const Add& add) {
   const bool complete = pass_.Run(
-      groups_, sampled, state_.frozen, state_.optimizer.weights,
+      groups_, sampled, state_.step, state_.frozen, state_.optimizer.weights,
       [this] { return host_.ShouldStop(); },
       [&](const GroupResult& group) {
         sums->labels += group.labels;
@@ -214,7 +215,11 @@ Result<Outcome> TrainingRun::Finish(bool stopped) {
       seconds_here_ > 0 ? static_cast<double>(labels_here_) / seconds_here_ : 0;
   outcome.loss_first = state_.loss_first;
   outcome.loss_last = state_.loss_last;
-  outcome.adapter = layout_.Export(model_, state_.frozen, state_.optimizer.FinalWeights());
+  outcome.adapter = layout_.Export(
+      model_, state_.frozen,
+      config_.dp ? DpAdam(adam_, layout_.TensorEnds())
+                       .FinalWeights(state_.optimizer, InitialWeights(layout_, config_.seed))
+                 : state_.optimizer.average);
   return outcome;
 }
 

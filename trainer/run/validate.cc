@@ -19,6 +19,10 @@ Status ValidateExample(const inference::ModelConfig& model, const Example& examp
         "training data: an example's first token is marked as a label, it has no "
         "predecessor");
   }
+  if (example.turn >= example.turns) {
+    return UsageError("training data: an example has turn " + std::to_string(example.turn) +
+                      " of " + std::to_string(example.turns));
+  }
   if (UsedRows(example) > model.n_ctx) {
     return LimitError("training data: an example of " + std::to_string(example.tokens.size()) +
                       " tokens, the model's context is " + std::to_string(model.n_ctx));

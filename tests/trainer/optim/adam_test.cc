@@ -24,7 +24,7 @@ TEST(PlainAdam, FollowsTorchsAdam) {
   options.beta1 = 0.9;
   options.beta2 = 0.99;
   options.epsilon = 1e-8;
-  OptimizerState state = OptimizerState::Start({1, -2});
+  OptimizerState state = OptimizerState::Start({1, -2}, 1);
   const float gradients[3][2] = {{0.5f, -1}, {0.25f, 4}, {-3, 0}};
   for (int i = 0; i < 3; ++i) {
     MeanGradient mean(2);
@@ -55,21 +55,39 @@ privacy::NoisedGradient Noised(const std::vector<float>& gradient, double sigma,
       .value();
 }
 
-TEST(DpAdam, TakesEqualStepsWithinATensorWhereNoiseRules) {
+TEST(DpAdam, StaysWhereItIsWhenThereIsOnlyNoise) {
   auto random = std::move(core::SecureRandom::Create()).value();
-  privacy::NoisedGradient gradient = Noised(std::vector<float>(1000, 0.0f), 3, random);
-  const std::vector<float> values(gradient.values().begin(), gradient.values().end());
-  OptimizerState state = OptimizerState::Start(std::vector<float>(1000));
-  ASSERT_TRUE(DpAdam({}, {1000}).Step(std::move(gradient), 0.1, &state).ok());
-  // The second moment is the noise's, so its floor of one noise variance holds: step = 0.1 g / 3.
-  for (size_t i = 0; i < 1000; ++i) EXPECT_NEAR(state.weights[i], -0.1 * values[i] / 3, 1e-5);
+  OptimizerState state = OptimizerState::Start(std::vector<float>(4000), 1);
+  const DpAdam adam({}, {4000});
+  for (int step = 0; step < 10; ++step) {
+    ASSERT_TRUE(adam.Step(Noised(std::vector<float>(4000, 0.0f), 3, random), 0.1, &state).ok());
+  }
+  // Without Wiener's factor each step would be 0.1 times noise of variance 1: a walk of RMS 0.3.
+  // The estimated signal of pure noise is within 4 * sqrt(2 / 4000) of none.
+  const auto rms = [](const std::vector<float>& v) {
+    return std::sqrt(std::inner_product(v.begin(), v.end(), v.begin(), 0.0) /
+                     static_cast<double>(v.size()));
+  };
+  EXPECT_LT(rms(state.weights), 0.1);
+  EXPECT_LT(rms(adam.FinalWeights(state, std::vector<float>(4000))), 0.02);
+}
+
+TEST(DpAdam, TakesTheWholeStepWhereSignalRules) {
+  auto random = std::move(core::SecureRandom::Create()).value();
+  OptimizerState state = OptimizerState::Start(std::vector<float>(20), 1);
+  const DpAdam adam({}, {20});
+  ASSERT_TRUE(
+      adam.Step(Noised(std::vector<float>(20, 0.2f), 1e-4 + 0.01, random), 0.1, &state).ok());
+  const std::vector<float> final_weights = adam.FinalWeights(state, std::vector<float>(20));
+  const double mean = std::accumulate(final_weights.begin(), final_weights.end(), 0.0) / 20;
+  EXPECT_NEAR(mean, -0.1, 0.01);
 }
 
 TEST(DpAdam, ScalesEveryTensorByItsOwnSignal) {
   auto random = std::move(core::SecureRandom::Create()).value();
   std::vector<float> clean(40, 0.2f);  // norm 0.92 in all, under the clip norm
   std::fill(clean.begin() + 20, clean.end(), 0.05f);
-  OptimizerState state = OptimizerState::Start(std::vector<float>(40));
+  OptimizerState state = OptimizerState::Start(std::vector<float>(40), 2);
   ASSERT_TRUE(DpAdam({}, {20, 40}).Step(Noised(clean, 0.01, random), 0.1, &state).ok());
   // Both means are of 20 steps of 0.1, spread by the noise to 0.0011 and 0.0045.
   const auto mean = [&state](size_t begin) {
@@ -101,7 +119,7 @@ TEST(MeanGradient, OfNothingIsZero) {
 }
 
 TEST(PlainAdam, LeavesTheStateAloneWhenTheUpdateIsNotFinite) {
-  OptimizerState state = OptimizerState::Start({1, -2});
+  OptimizerState state = OptimizerState::Start({1, -2}, 1);
   MeanGradient mean(2);
   mean.Add(std::vector<float>{1, 1}, 1);
   EXPECT_EQ(PlainAdam({}).Step(mean, std::numeric_limits<double>::infinity(), &state).code(),

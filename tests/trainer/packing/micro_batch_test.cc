@@ -23,7 +23,7 @@ TEST(Packer, LaysSequencesEndToEndWithTheirOwnPositions) {
   const std::vector<Group> groups = {{{Labelled({1, 2, 3}), Labelled({4, 5})}},
                                      {{Labelled({6, 7, 8, 9})}}};
   const std::vector<uint32_t> sampled = {0, 1};
-  Packer packer(groups, sampled);
+  Packer packer(groups, sampled, 0);
   MicroBatch batch;
   ASSERT_TRUE(packer.Next(100, 8, &batch));
   EXPECT_EQ(batch.tokens, (std::vector<int32_t>{1, 2, 4, 6, 7, 8}));
@@ -43,7 +43,7 @@ TEST(Packer, SpreadsOneGroupOverMicroBatches) {
   const std::vector<Group> groups = {{{Labelled({1, 2, 3}), Labelled({4, 5, 6})}},
                                      {{Labelled({7, 8})}}};
   const std::vector<uint32_t> sampled = {0, 1};
-  Packer packer(groups, sampled);
+  Packer packer(groups, sampled, 0);
   MicroBatch batch;
   ASSERT_TRUE(packer.Next(3, 8, &batch));
   ASSERT_EQ(batch.slots.size(), 1u);
@@ -59,7 +59,7 @@ TEST(Packer, GivesASequenceLongerThanTheBudgetAMicroBatchOfItsOwn) {
   const std::vector<Group> groups = {
       {{Labelled({1, 2})}}, {{Labelled({1, 2, 3, 4, 5, 6, 7, 8})}}, {{Labelled({1, 2})}}};
   const std::vector<uint32_t> sampled = {0, 1, 2};
-  Packer packer(groups, sampled);
+  Packer packer(groups, sampled, 0);
   MicroBatch batch;
   std::vector<size_t> rows;
   while (packer.Next(4, 8, &batch)) rows.push_back(batch.rows());
@@ -69,7 +69,7 @@ TEST(Packer, GivesASequenceLongerThanTheBudgetAMicroBatchOfItsOwn) {
 TEST(Packer, HandsOverGroupsWithoutLabelsAsEmptySlots) {
   const std::vector<Group> groups = {{{}}, {{{{1, 2, 3}, {0, 0, 0}}}}, {{Labelled({1, 2})}}};
   const std::vector<uint32_t> sampled = {0, 1, 2};
-  Packer packer(groups, sampled);
+  Packer packer(groups, sampled, 0);
   MicroBatch batch;
   ASSERT_TRUE(packer.Next(4, 8, &batch));
   ASSERT_EQ(batch.slots.size(), 3u);
@@ -78,10 +78,27 @@ TEST(Packer, HandsOverGroupsWithoutLabelsAsEmptySlots) {
   EXPECT_EQ(batch.rows(), 1u);
 }
 
+TEST(Packer, TakesTheWindowsOfARecordInTurn) {
+  const std::vector<Group> groups = {
+      {{{{1, 2}, {0, 1}, 0, 3}, {{3, 4}, {0, 1}, 1, 3}, {{5, 6}, {0, 1}, 2, 3}, {{7, 8}, {0, 1}}}}};
+  const std::vector<uint32_t> sampled = {0};
+  std::vector<std::vector<int32_t>> read;
+  for (int64_t step = 0; step < 4; ++step) {
+    Packer packer(groups, sampled, step);
+    MicroBatch batch;
+    ASSERT_TRUE(packer.Next(100, 8, &batch));
+    ASSERT_EQ(batch.slots.size(), 1u) << "one group stays one slot, and so one clip";
+    EXPECT_TRUE(batch.slots[0].complete);
+    read.push_back(batch.targets);
+    EXPECT_FALSE(packer.Next(100, 8, &batch));
+  }
+  EXPECT_EQ(read, (std::vector<std::vector<int32_t>>{{2, 8}, {4, 8}, {6, 8}, {2, 8}}));
+}
+
 TEST(Packer, KeepsToTheNumberOfGroupsAllowed) {
   const std::vector<Group> groups(5, Group{{Labelled({1, 2})}});
   const std::vector<uint32_t> sampled = {0, 1, 2, 3, 4};
-  Packer packer(groups, sampled);
+  Packer packer(groups, sampled, 0);
   MicroBatch batch;
   std::vector<size_t> slots;
   while (packer.Next(100, 2, &batch)) slots.push_back(batch.slots.size());
