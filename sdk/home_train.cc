@@ -67,6 +67,17 @@ Result<trainer::Outcome> RunTrainer(const Home::Impl& home, PreparedJob& prepare
   return outcome;
 }
 
+Status DescribePlan(const JobPlan& plan, const inference::Model& model, TrainReport* report) {
+  SELVEDGE_ASSIGN_OR_RETURN(const std::vector<std::string> tensors,
+                            TargetTensors(model, plan.target_modules));
+  report->rank = plan.rank;
+  report->target_modules = plan.target_modules;
+  report->trained_parameters = TrainedParameters(model, tensors, plan.rank, plan.dp);
+  report->noise_to_signal = plan.noise_to_signal;
+  report->plan_reason = plan.reason;
+  return OkStatus();
+}
+
 // What became of a run that did not come to its end; ok if it did.
 Status EndEarly(Home::Impl& home, const PreparedJob& prepared, const TrainHost& host,
                 const Result<trainer::Outcome>& outcome, TrainReport* report) {
@@ -129,6 +140,7 @@ Result<TrainReport> Home::Train(const TrainOptions& options, const std::atomic<b
   report.label_tokens = outcome->label_tokens;
   report.label_tokens_per_s = outcome->label_tokens_per_s;
   report.loss_train = outcome->loss_last;
+  SELVEDGE_RETURN_IF_ERROR(DescribePlan(prepared.plan, *base->model, &report));
   report.resumed_from_step = prepared.resumed ? host.resumed_from(outcome->steps_done) : 0;
   if (report.state == "stopped") {
     const Lock lock(home.mutex);

@@ -1,8 +1,10 @@
 #include "sdk/job_plan.h"
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "sdk/capacity.h"
 #include "sdk/train_options.h"
 
 namespace selvedge {
@@ -11,6 +13,13 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr int64_t kDefaultSteps = 30;
+// Without privacy the field's habit: three passes in small batches.
+constexpr int64_t kPlainPasses = 3;
+constexpr int64_t kPlainBatch = 32;
+// Private steps take a share of the groups where that costs hardly more noise, and enough of them
+// that chance in the draw (1 / sqrt(groups)) stays small beside the noise.
+constexpr double kMostExtraNoise = 1.1;
+constexpr double kFewestSampled = 256;
 // Bounds the cost of a step whatever the records' length; what a record needs more takes turns.
 constexpr int64_t kDefaultSeqLen = 64;
 // A crash between a charge and its checkpoint costs a step again: a planned run leaves room for a
@@ -57,10 +66,55 @@ Result<double> ChooseNoise(const TrainOptions& o, const JobPlan& plan, const Hom
   return sigma;
 }
 
+void SetSampling(double rate, int64_t groups, JobPlan* plan) {
+  plan->sampling_rate = rate;
+  plan->divisor = rate * static_cast<double>(groups);
+}
+
+void PlanWithoutPrivacy(const TrainOptions& o, int64_t groups, JobPlan* plan) {
+  const int64_t batch = o.batch_size > 0 ? o.batch_size : kPlainBatch;
+  SetSampling(std::min(1.0, static_cast<double>(batch) / static_cast<double>(groups)), groups,
+              plan);
+  if (o.steps == 0) {
+    plan->steps =
+        static_cast<int64_t>(std::ceil(static_cast<double>(kPlainPasses) / plan->sampling_rate));
+  }
+}
+
+// Sets sampling and noise. The noise of a run goes with noise multiplier over sampling rate.
+Status PlanPrivacy(const TrainOptions& o, int64_t groups, const HomeConfig& home,
+                   const std::vector<JobCharges>& charges, JobPlan* plan) {
+  if (home.delta * static_cast<double>(groups) >= 1) {
+    return UsageError("train: delta: the home's " + Text(home.delta) +
+                      " must be below 1 / groups, groups are " + std::to_string(groups));
+  }
+  const bool full = o.batch_size == 0 || o.batch_size >= groups;
+  SetSampling(full ? 1 : static_cast<double>(o.batch_size) / static_cast<double>(groups), groups,
+              plan);
+  SELVEDGE_ASSIGN_OR_RETURN(plan->noise_multiplier, ChooseNoise(o, *plan, home, charges));
+  if (o.batch_size > 0 || o.noise_multiplier > 0) return OkStatus();
+  const double most = kMostExtraNoise * plan->noise_multiplier;
+  for (const double rate : {0.5, 0.25}) {
+    JobPlan sampled = *plan;
+    SetSampling(rate, groups, &sampled);
+    if (sampled.divisor < kFewestSampled) break;
+    SELVEDGE_ASSIGN_OR_RETURN(sampled.noise_multiplier, ChooseNoise(o, sampled, home, charges));
+    if (sampled.noise_multiplier / rate > most) break;
+    *plan = sampled;
+  }
+  return OkStatus();
+}
+
+int64_t SeqLen(const TrainOptions& o, int64_t context) {
+  if (o.seq_len > 0) return o.seq_len;
+  return o.dp ? std::min(kDefaultSeqLen, context) : context;
+}
+
 }  // namespace
 
-Result<JobPlan> MakePlan(const TrainOptions& o, int64_t groups, int64_t model_context,
+Result<JobPlan> MakePlan(const TrainOptions& o, int64_t groups, const inference::Model& model,
                          const HomeConfig& home, const std::vector<JobCharges>& charges) {
+  const int64_t model_context = model.config().n_ctx;
   if (o.seq_len > model_context) {
     return UsageError("train: seq len: got " + std::to_string(o.seq_len) +
                       ", the model's context is " + std::to_string(model_context));
@@ -68,22 +122,22 @@ Result<JobPlan> MakePlan(const TrainOptions& o, int64_t groups, int64_t model_co
   JobPlan plan;
   plan.dp = o.dp;
   plan.steps = o.steps > 0 ? o.steps : kDefaultSteps;
-  const bool full = o.batch_size == 0 || o.batch_size >= groups;
-  plan.sampling_rate = full ? 1 : static_cast<double>(o.batch_size) / static_cast<double>(groups);
-  plan.divisor = static_cast<double>(full ? groups : o.batch_size);
   plan.clip_norm = o.clip_norm;
-  plan.rank = o.rank;
-  plan.alpha = o.alpha;
-  plan.target_modules = TargetModules(o.target_modules);
-  plan.seq_len = o.seq_len > 0 ? o.seq_len : std::min(kDefaultSeqLen, model_context);
+  plan.seq_len = SeqLen(o, model_context);
   plan.learning_rate = o.learning_rate;
   plan.seed = o.seed;
-  if (!plan.dp) return plan;
-  if (home.delta * static_cast<double>(groups) >= 1) {
-    return UsageError("train: delta: the home's " + Text(home.delta) +
-                      " must be below 1 / groups, groups are " + std::to_string(groups));
+  if (plan.dp) {
+    SELVEDGE_RETURN_IF_ERROR(PlanPrivacy(o, groups, home, charges, &plan));
+  } else {
+    PlanWithoutPrivacy(o, groups, &plan);
   }
-  SELVEDGE_ASSIGN_OR_RETURN(plan.noise_multiplier, ChooseNoise(o, plan, home, charges));
+  SELVEDGE_ASSIGN_OR_RETURN(const Capacity capacity,
+                            ChooseCapacity(o, model, plan.Event(plan.steps), plan.divisor));
+  plan.rank = capacity.rank;
+  plan.alpha = o.alpha > 0 ? o.alpha : 2 * capacity.rank;
+  plan.target_modules = capacity.target_modules;
+  plan.noise_to_signal = capacity.noise_to_signal;
+  plan.reason = capacity.reason;
   return plan;
 }
 
@@ -100,7 +154,9 @@ std::string PlanToJson(const JobPlan& p) {
               {"target_modules", p.target_modules},
               {"seq_len", p.seq_len},
               {"learning_rate", p.learning_rate},
-              {"seed", p.seed}}
+              {"seed", p.seed},
+              {"noise_to_signal", p.noise_to_signal},
+              {"reason", p.reason}}
       .dump();
 }
 
@@ -122,6 +178,8 @@ Result<JobPlan> PlanFromJson(const std::string& text) {
   p.seq_len = j.value("seq_len", int64_t{0});
   p.learning_rate = j.value("learning_rate", 0.0);
   p.seed = j.value("seed", uint64_t{0});
+  p.noise_to_signal = j.value("noise_to_signal", 0.0);
+  p.reason = j.value("reason", std::string());
   return p;
 }
 

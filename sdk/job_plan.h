@@ -27,6 +27,8 @@ struct JobPlan {
   int64_t seq_len = 0;
   double learning_rate = 0;
   uint64_t seed = 0;
+  double noise_to_signal = 0;
+  std::string reason;  // why this size of adapter, for the owner
 
   MechanismEvent Event(int64_t n) const { return {sampling_rate, noise_multiplier, n}; }
 };
@@ -34,7 +36,7 @@ struct JobPlan {
 // The plan for `groups` training groups under what the ledger has left.
 //   kPolicy  the budget is spent, or the run asked for would pass it
 //   kUsage   delta is too large for this many groups
-Result<JobPlan> MakePlan(const TrainOptions& options, int64_t groups, int64_t model_context,
+Result<JobPlan> MakePlan(const TrainOptions& options, int64_t groups, const inference::Model& model,
                          const HomeConfig& home, const std::vector<JobCharges>& charges);
 
 std::string PlanToJson(const JobPlan& plan);

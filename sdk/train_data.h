@@ -34,9 +34,9 @@ std::vector<vault::EligibleRecord> RecordsOfJob(const std::vector<vault::Eligibl
 Result<std::vector<int32_t>> RecordTokens(const inference::Tokenizer& tokenizer,
                                           const std::string& text);
 
-// <s> text </s> in windows of at most `seq_len` (>= 8) tokens that take turns. A later window starts
-// with <s> and a quarter of its length of what stands before it, which is context and no label, so
-// every token but the first is a label in exactly one window.
+// <s> text </s> in windows of at most `seq_len` (>= 8) tokens that take turns. A later window
+// starts with <s> and a quarter of its length of what stands before it, which is context and no
+// label, so every token but the first is a label in exactly one window.
 Result<std::vector<trainer::Example>> MakeWindows(const inference::Tokenizer& tokenizer,
                                                   const std::string& text, int64_t seq_len);
 

@@ -102,9 +102,8 @@ Status FinishJob(Home::Impl& home, const PreparedJob& prepared, const BaseModel&
   SELVEDGE_ASSIGN_OR_RETURN(const Weights active, ActiveWeights(home, base));
   const auto candidate = std::make_shared<const adapters::LoraAdapter>(outcome.adapter);
   core::ThreadPool pool(threads);
-  SELVEDGE_ASSIGN_OR_RETURN(
-      const GateReport gate,
-      JudgeCandidate(base, prepared.heldout, active, candidate, pool));
+  SELVEDGE_ASSIGN_OR_RETURN(const GateReport gate,
+                            JudgeCandidate(base, prepared.heldout, active, candidate, pool));
   report->loss_holdout_before = gate.loss_before;
   report->loss_holdout_after = gate.loss_after;
   report->gate = gate.accepted ? "accepted" : "rejected: " + gate.reason;

@@ -1,7 +1,9 @@
 #include "sdk/train_gate.h"
 
+#include <map>
 #include <memory>
 
+#include "core/digest.h"
 #include "inference/session/session.h"
 #include "sdk/train_data.h"
 #include "trainer/job/gate.h"
@@ -20,23 +22,50 @@ Result<Set> SetOf(const BaseModel& base, std::shared_ptr<const adapters::LoraAda
   return inference::AdapterSet::Build(*base.model, {{"", std::move(adapter), 1.0}});
 }
 
-struct MeanLoss {
-  double loss = 0;
+// Held-out records, each with the index of its group.
+struct HeldOut {
+  std::vector<std::vector<int32_t>> records;
+  std::vector<size_t> group_of;
+  size_t groups = 0;
+};
+
+struct Scores {
+  std::vector<trainer::GroupLoss> groups;
+  double mean = 0;  // nats per token
   int64_t tokens = 0;
 };
 
-Result<MeanLoss> Score(const BaseModel& base, const std::vector<std::vector<int32_t>>& records,
-                       const Set& adapters, core::ThreadPool& pool) {
-  const int64_t n_ctx = base.model->config().n_ctx;
-  MeanLoss mean;
-  for (const std::vector<int32_t>& tokens : records) {
-    SELVEDGE_ASSIGN_OR_RETURN(const inference::SequenceScore score,
-                              inference::ScoreSequence(base.model, adapters, pool, tokens, n_ctx));
-    mean.loss += score.loss_sum;
-    mean.tokens += score.tokens;
+Result<HeldOut> Tokenise(const BaseModel& base, const std::vector<vault::EligibleRecord>& heldout) {
+  HeldOut out;
+  std::map<std::string, size_t> groups;
+  for (const vault::EligibleRecord& r : heldout) {
+    if (out.records.size() == kMaxScoredRecords) break;
+    SELVEDGE_ASSIGN_OR_RETURN(std::vector<int32_t> tokens, RecordTokens(*base.tokenizer, r.text));
+    if (tokens.size() < 2) continue;
+    out.records.push_back(std::move(tokens));
+    out.group_of.push_back(groups.emplace(core::Hex(r.group_key), groups.size()).first->second);
   }
-  if (mean.tokens > 0) mean.loss /= static_cast<double>(mean.tokens);
-  return mean;
+  out.groups = groups.size();
+  return out;
+}
+
+Result<Scores> Score(const BaseModel& base, const HeldOut& heldout, const Set& adapters,
+                     core::ThreadPool& pool) {
+  const int64_t n_ctx = base.model->config().n_ctx;
+  Scores scores;
+  scores.groups.resize(heldout.groups);
+  for (size_t i = 0; i < heldout.records.size(); ++i) {
+    SELVEDGE_ASSIGN_OR_RETURN(
+        const inference::SequenceScore score,
+        inference::ScoreSequence(base.model, adapters, pool, heldout.records[i], n_ctx));
+    trainer::GroupLoss& group = scores.groups[heldout.group_of[i]];
+    group.loss += score.loss_sum;
+    group.tokens += score.tokens;
+    scores.mean += score.loss_sum;
+    scores.tokens += score.tokens;
+  }
+  if (scores.tokens > 0) scores.mean /= static_cast<double>(scores.tokens);
+  return scores;
 }
 
 }  // namespace
@@ -46,33 +75,30 @@ Result<GateReport> JudgeCandidate(const BaseModel& base,
                                   std::shared_ptr<const adapters::LoraAdapter> active,
                                   std::shared_ptr<const adapters::LoraAdapter> candidate,
                                   core::ThreadPool& pool) {
-  std::vector<std::vector<int32_t>> records;
-  for (const vault::EligibleRecord& r : heldout) {
-    if (records.size() == kMaxScoredRecords) break;
-    SELVEDGE_ASSIGN_OR_RETURN(std::vector<int32_t> tokens, RecordTokens(*base.tokenizer, r.text));
-    if (tokens.size() > 1) records.push_back(std::move(tokens));
-  }
-  const auto loss_with = [&](std::shared_ptr<const adapters::LoraAdapter> a) -> Result<MeanLoss> {
+  SELVEDGE_ASSIGN_OR_RETURN(const HeldOut records, Tokenise(base, heldout));
+  const auto score_with = [&](std::shared_ptr<const adapters::LoraAdapter> a) -> Result<Scores> {
     SELVEDGE_ASSIGN_OR_RETURN(const Set set, SetOf(base, std::move(a)));
     return Score(base, records, set, pool);
   };
-  SELVEDGE_ASSIGN_OR_RETURN(const MeanLoss before, loss_with(nullptr));
-  MeanLoss current = before;
+  SELVEDGE_ASSIGN_OR_RETURN(const Scores before, score_with(nullptr));
+  Scores current = before;
   if (active != nullptr) {
-    SELVEDGE_ASSIGN_OR_RETURN(current, loss_with(active));
+    SELVEDGE_ASSIGN_OR_RETURN(current, score_with(active));
   }
   GateReport report;
-  report.loss_before = current.loss;
-  const Result<MeanLoss> after = loss_with(candidate);
+  report.loss_before = current.mean;
+  const Result<Scores> after = score_with(candidate);
   if (!after.ok()) {
     // Weights that break the forward pass are the candidate's fault, not the job's.
     if (after.status().code() != StatusCode::kNumeric) return after.status();
     report.reason = "its logits are not finite";
     return report;
   }
-  report.loss_after = after->loss;
+  report.loss_after = after->mean;
   const trainer::GateDecision decision =
-      trainer::DecideGate({before.loss, current.loss, after->loss, before.tokens, candidate.get()});
+      trainer::DecideGate({before.mean, current.mean, after->mean, before.tokens, candidate.get(),
+                           trainer::GainError(before.groups, after->groups),
+                           trainer::GainError(current.groups, after->groups)});
   report.accepted = decision.accepted;
   report.reason = decision.reason;
   return report;

@@ -57,8 +57,8 @@ Status CheckModuleNames(const std::vector<std::string>& modules) {
 
 Status CheckTrainOptions(const TrainOptions& o) {
   SELVEDGE_RETURN_IF_ERROR(ZeroOrInRange("learning rate", o.learning_rate, 1e-8, 10));
-  SELVEDGE_RETURN_IF_ERROR(InRange("rank", o.rank, 1, 256));
-  SELVEDGE_RETURN_IF_ERROR(InRange("alpha", o.alpha, 1e-3, 1e4));
+  SELVEDGE_RETURN_IF_ERROR(ZeroOrInRange("rank", o.rank, 1, 256));
+  SELVEDGE_RETURN_IF_ERROR(ZeroOrInRange("alpha", o.alpha, 1e-3, 1e4));
   SELVEDGE_RETURN_IF_ERROR(ZeroOrInRange("epsilon", o.epsilon, 1e-3, 1000));
   SELVEDGE_RETURN_IF_ERROR(ZeroOrInRange("noise multiplier", o.noise_multiplier, 0.05, 1e4));
   SELVEDGE_RETURN_IF_ERROR(InRange("clip norm", o.clip_norm, 1e-6, 1e6));

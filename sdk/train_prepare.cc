@@ -122,9 +122,8 @@ Status Choose(Home::Impl& home, const TrainOptions& options, const BaseModel& ba
     vault::RemoveCheckpoint(home.CheckpointPath(out->job.id));
   }
   out->train = std::move(selection.train);
-  SELVEDGE_ASSIGN_OR_RETURN(
-      out->plan, MakePlan(options, CountGroups(out->train), base.model->config().n_ctx, home.config,
-                          out->charges));
+  SELVEDGE_ASSIGN_OR_RETURN(out->plan, MakePlan(options, CountGroups(out->train), *base.model,
+                                                home.config, out->charges));
   SELVEDGE_RETURN_IF_ERROR(admit(out));
   out->job = {};
   out->job.id = NewJobId(v);

@@ -12,8 +12,8 @@ struct TrainFlags {
   TrainOptions options;
   RunFlags run;
   std::string dp = "on";
-  std::string target_modules = "all-linear";
-  int64_t rank = 8;
+  std::string target_modules;
+  int64_t rank = 0;
 };
 
 Status Train(Context& context, const TrainFlags& flags) {
@@ -21,7 +21,7 @@ Status Train(Context& context, const TrainFlags& flags) {
   options.dp = flags.dp == "on";
   options.rank = static_cast<int>(flags.rank);
   options.threads = static_cast<int>(context.threads);
-  options.target_modules = SplitList(flags.target_modules, ',');
+  if (!flags.target_modules.empty()) options.target_modules = SplitList(flags.target_modules, ',');
   SELVEDGE_RETURN_IF_ERROR(ApplyRunFlags(flags.run, &options));
   SELVEDGE_ASSIGN_OR_RETURN(Home home, OpenHome(context));
   SELVEDGE_ASSIGN_OR_RETURN(const TrainReport report,
@@ -42,11 +42,12 @@ void AddPrivacyFlags(CLI::App* app, TrainFlags* flags) {
 }
 
 void AddAdapterFlags(CLI::App* app, TrainFlags* flags) {
-  AddInt(app, "--rank", &flags->rank, 1, 256, "LoRA rank (default 8)");
-  AddReal(app, "--alpha", &flags->options.alpha, 1e-3, 1e4, "LoRA alpha (default 16)");
+  AddInt(app, "--rank", &flags->rank, 1, 256,
+         "LoRA rank (default: up to 8, fewer where noise would drown it)");
+  AddReal(app, "--alpha", &flags->options.alpha, 1e-3, 1e4, "LoRA alpha (default twice the rank)");
   AddText(app, "--target-modules", &flags->target_modules, "LIST",
           "all-linear, or some of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj "
-          "separated by commas (default all-linear)");
+          "separated by commas (default: chosen with the rank)");
   AddReal(app, "--learning-rate", &flags->options.learning_rate, 1e-9, 10,
           "Learning rate (default: the optimizer's)");
 }
@@ -54,11 +55,14 @@ void AddAdapterFlags(CLI::App* app, TrainFlags* flags) {
 void AddScheduleFlags(CLI::App* app, TrainFlags* flags) {
   TrainOptions* options = &flags->options;
   constexpr int64_t kMost = 1'000'000;
-  AddInt(app, "--steps", &options->steps, 1, kMost, "Steps (default 30)");
+  AddInt(app, "--steps", &options->steps, 1, kMost,
+         "Steps (default 30; without privacy three passes)");
   AddInt(app, "--batch-size", &options->batch_size, 1, int64_t{1} << 30,
-         "Expected groups per step, drawn at random (default: all of them)");
+         "Expected groups per step, drawn at random (default: all, fewer of many; 32 without "
+         "privacy)");
   AddInt(app, "--seq-len", &options->seq_len, 8, int64_t{1} << 20,
-         "Tokens of a record read in one step, windows of longer ones take turns (default: 64)");
+         "Tokens of a record read in one step, in windows that take turns (default 64; without "
+         "privacy the context)");
   AddSeed(app, "-s,--seed", &options->seed, "Seed of order and initialisation, never of the noise");
 }
 

@@ -17,6 +17,18 @@ Json ToJson(const PrivacyStatement& statement) {
           {"neighbouring", statement.neighbouring}};
 }
 
+namespace {
+
+Json PlanToJson(const TrainReport& report) {
+  return {{"rank", report.rank},
+          {"target_modules", report.target_modules},
+          {"trained_parameters", report.trained_parameters},
+          {"noise_to_signal", report.noise_to_signal},
+          {"reason", report.plan_reason}};
+}
+
+}  // namespace
+
 Json ToJson(const TrainReport& report) {
   return {{"job_id", report.job_id},
           {"state", report.state},
@@ -33,6 +45,7 @@ Json ToJson(const TrainReport& report) {
           {"adapter_id", report.adapter_id},
           {"peak_rss_mb", report.peak_rss_mb},
           {"resumed_from_step", report.resumed_from_step},
+          {"plan", PlanToJson(report)},
           {"privacy", ToJson(report.privacy)}};
 }
 

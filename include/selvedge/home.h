@@ -168,14 +168,16 @@ struct TrainOptions {
   double epsilon = 0;           // of this run at the home's delta; 0 = what the ledger has left
   double noise_multiplier = 0;  // 0 = solved from epsilon and steps
   double clip_norm = 1.0;
-  int rank = 8;
-  double alpha = 16;
-  std::vector<std::string> target_modules = {
-      "all-linear"};            // or q_proj k_proj v_proj o_proj gate_proj up_proj down_proj
-  int64_t steps = 0;            // 0 = 30
-  int64_t batch_size = 0;       // expected groups per step; 0 = full batch, else Poisson sampling
-  int64_t seq_len = 0;          // tokens of a record read in one step; 0 = 64. A longer record is
-                                // read in windows that take turns
+  int rank = 0;      // 0 = by the number of groups and the noise, at most 8
+  double alpha = 0;  // 0 = twice the rank
+  // all-linear, or q_proj k_proj v_proj o_proj gate_proj up_proj down_proj; empty = like rank
+  std::vector<std::string> target_modules;
+  int64_t steps = 0;  // 0 = 30, without dp three passes
+  // Expected groups per step, Poisson sampling. 0 = all groups, or half or a quarter of many where
+  // that costs at most a tenth more noise; 32 without dp.
+  int64_t batch_size = 0;
+  int64_t seq_len = 0;  // tokens of a record that one step reads; 0 = 64, without dp the model's
+                        // context. A longer record is read in windows that take turns
   double learning_rate = 0;     // 0 = default for the optimizer and mode
   int64_t memory_limit_mb = 0;  // 0 = no limit
   double time_limit_s = 0;      // 0 = no limit; else the run stops with a checkpoint
@@ -210,6 +212,11 @@ struct TrainReport {
   std::string adapter_id;  // empty if rejected or stopped
   double peak_rss_mb = 0;
   int64_t resumed_from_step = 0;
+  int rank = 0;
+  std::vector<std::string> target_modules;
+  uint64_t trained_parameters = 0;
+  double noise_to_signal = 0;  // expected, of the whole run; 0 without dp
+  std::string plan_reason;     // why this size of adapter; empty without dp
   PrivacyStatement privacy;
 };
 

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "sdk/base_model.h"
 #include "sdk/job_plan.h"
 #include "tests/sdk/home_fixture.h"
 
@@ -74,8 +75,10 @@ TEST_F(BudgetTest, SolvesTheNoiseForWhatIsLeft) {
 TEST_F(BudgetTest, PlansARunThatFitsAndRefusesOneThatDoesNot) {
   Make();
   const HomeConfig& config = home_->impl()->config;
+  const auto base = LoadBaseModel("");
+  ASSERT_TRUE(base.ok());
   TrainOptions o;
-  const auto fresh = MakePlan(o, 200, 512, config, {});
+  const auto fresh = MakePlan(o, 200, *base->model, config, {});
   ASSERT_TRUE(fresh.ok());
   EXPECT_EQ(fresh->steps, 30);
   EXPECT_EQ(fresh->sampling_rate, 1);
@@ -84,23 +87,60 @@ TEST_F(BudgetTest, PlansARunThatFitsAndRefusesOneThatDoesNot) {
   EXPECT_GT(*ComputeEpsilon({fresh->Event(30)}, 1e-5), 7);
 
   o.noise_multiplier = 0.5;
-  EXPECT_EQ(MakePlan(o, 200, 512, config, {}).status().code(), StatusCode::kPolicy);
+  EXPECT_EQ(MakePlan(o, 200, *base->model, config, {}).status().code(), StatusCode::kPolicy);
   o.noise_multiplier = 0;
   const std::vector<JobCharges> spent = {{"j", "", 0, fresh->Event(31)}};
-  EXPECT_EQ(MakePlan(o, 200, 512, config, spent).status().code(), StatusCode::kPolicy);
+  EXPECT_EQ(MakePlan(o, 200, *base->model, config, spent).status().code(), StatusCode::kPolicy);
   o.epsilon = 4;
-  EXPECT_EQ(MakePlan(o, 200, 512, config, spent).status().code(), StatusCode::kPolicy);
+  EXPECT_EQ(MakePlan(o, 200, *base->model, config, spent).status().code(), StatusCode::kPolicy);
   o = {};
   o.batch_size = 50;
-  const auto sampled = MakePlan(o, 200, 512, config, {});
+  const auto sampled = MakePlan(o, 200, *base->model, config, {});
   EXPECT_EQ(sampled->sampling_rate, 0.25);
   EXPECT_EQ(sampled->divisor, 50);
+  EXPECT_GT(sampled->noise_to_signal, fresh->noise_to_signal);
   o.seq_len = 513;
-  EXPECT_EQ(MakePlan(o, 200, 512, config, {}).status().code(), StatusCode::kUsage);
+  EXPECT_EQ(MakePlan(o, 200, *base->model, config, {}).status().code(), StatusCode::kUsage);
   HomeConfig loose = config;
   loose.delta = 0.005;
-  EXPECT_EQ(MakePlan({}, 200, 512, loose, {}).status().code(), StatusCode::kUsage)
+  EXPECT_EQ(MakePlan({}, 200, *base->model, loose, {}).status().code(), StatusCode::kUsage)
       << "delta >= 1/n";
+}
+
+TEST_F(BudgetTest, PlansToSampleWhereThatCostsLittleNoise) {
+  Make();
+  const HomeConfig& config = home_->impl()->config;
+  const auto base = LoadBaseModel("");
+  ASSERT_TRUE(base.ok());
+  const auto few = MakePlan({}, 500, *base->model, config, {});
+  ASSERT_TRUE(few.ok());
+  EXPECT_EQ(few->sampling_rate, 1);
+  TrainOptions o;
+  o.epsilon = 2;
+  const auto many = MakePlan(o, 3000, *base->model, config, {});
+  ASSERT_TRUE(many.ok());
+  EXPECT_LT(many->sampling_rate, 1);
+  EXPECT_DOUBLE_EQ(many->divisor, 3000 * many->sampling_rate);
+  EXPECT_LE(*ComputeEpsilon({many->Event(many->steps)}, 1e-5), 2);
+  o.batch_size = 3000;
+  const auto full = MakePlan(o, 3000, *base->model, config, {});
+  ASSERT_TRUE(full.ok());
+  EXPECT_EQ(full->sampling_rate, 1);
+  EXPECT_LE(many->noise_multiplier / many->sampling_rate, 1.1 * full->noise_multiplier);
+}
+
+TEST_F(BudgetTest, PlansThreePassesInSmallBatchesWithoutPrivacy) {
+  Make();
+  const auto base = LoadBaseModel("");
+  ASSERT_TRUE(base.ok());
+  TrainOptions o;
+  o.dp = false;
+  const auto plan = MakePlan(o, 640, *base->model, home_->impl()->config, {});
+  ASSERT_TRUE(plan.ok());
+  EXPECT_DOUBLE_EQ(plan->sampling_rate, 0.05);
+  EXPECT_EQ(plan->steps, 60);
+  EXPECT_EQ(plan->seq_len, base->model->config().n_ctx);
+  EXPECT_EQ(MakePlan(o, 20, *base->model, home_->impl()->config, {})->sampling_rate, 1);
 }
 
 TEST_F(BudgetTest, PlansSurviveTheirJson) {

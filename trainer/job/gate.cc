@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 #include <vector>
 
 namespace selvedge::trainer {
@@ -75,6 +76,19 @@ std::string FaultOf(const adapters::LoraAdapter* candidate) {
 
 GateDecision Reject(std::string reason) { return {false, std::move(reason)}; }
 
+// Why `candidate` is no better than `other`, of that name; empty if it is.
+std::string NoGain(double candidate, double other, double error, const char* name) {
+  const std::string loss = "held-out loss " + Number(candidate);
+  if (!(candidate < other)) {
+    return loss + " is not below the " + name + "'s " + Number(other);
+  }
+  if (!(other - candidate > kSureErrors * error)) {
+    return loss + " is below the " + name + "'s " + Number(other) +
+           " by no more than chance explains, " + Number(kSureErrors * error);
+  }
+  return "";
+}
+
 }  // namespace
 
 GateDecision DecideGate(const GateInput& input) {
@@ -84,16 +98,35 @@ GateDecision DecideGate(const GateInput& input) {
       !std::isfinite(input.loss_candidate)) {
     return Reject("held-out loss is not finite");
   }
-  const std::string candidate = Number(input.loss_candidate);
-  if (!(input.loss_candidate < input.loss_base)) {
-    return Reject("held-out loss " + candidate + " is not below the base model's " +
-                  Number(input.loss_base));
+  std::string fault =
+      NoGain(input.loss_candidate, input.loss_base, input.gain_error_base, "base model");
+  if (fault.empty()) {
+    fault = NoGain(input.loss_candidate, input.loss_current, input.gain_error_current,
+                   "active adapter");
   }
-  if (!(input.loss_candidate < input.loss_current)) {
-    return Reject("held-out loss " + candidate + " is not below the active adapter's " +
-                  Number(input.loss_current));
+  if (!fault.empty()) return Reject(std::move(fault));
+  return {true,
+          "held-out loss " + Number(input.loss_current) + " -> " + Number(input.loss_candidate)};
+}
+
+double GainError(std::span<const GroupLoss> before, std::span<const GroupLoss> after) {
+  const size_t n = before.size();
+  if (n < 2) return std::numeric_limits<double>::infinity();
+  double gain = 0;
+  double tokens = 0;
+  for (size_t i = 0; i < n; ++i) {
+    gain += before[i].loss - after[i].loss;
+    tokens += static_cast<double>(before[i].tokens);
   }
-  return {true, "held-out loss " + Number(input.loss_current) + " -> " + candidate};
+  gain /= tokens;
+  double squared = 0;
+  for (size_t i = 0; i < n; ++i) {
+    const double rest =
+        before[i].loss - after[i].loss - gain * static_cast<double>(before[i].tokens);
+    squared += rest * rest;
+  }
+  const double groups = static_cast<double>(n);
+  return std::sqrt(squared * groups / (groups - 1)) / tokens;
 }
 
 }  // namespace selvedge::trainer

@@ -2,6 +2,7 @@
 // The evaluation gate: decides from held-out losses whether a candidate adapter may become active.
 
 #include <cstdint>
+#include <span>
 #include <string>
 
 #include "adapters/lora.h"
@@ -19,7 +20,22 @@ struct GateInput {
   double loss_candidate = 0;
   int64_t heldout_tokens = 0;
   const adapters::LoraAdapter* candidate = nullptr;
+  // Standard errors of loss_base - loss_candidate and loss_current - loss_candidate over the
+  // held-out groups.
+  double gain_error_base = 0;
+  double gain_error_current = 0;
 };
+
+// What a held-out group adds to the losses of one model.
+struct GroupLoss {
+  double loss = 0;  // sum over its tokens, nats
+  int64_t tokens = 0;
+};
+
+// Standard error of the difference of two mean losses per token, both over the same groups: that of
+// a ratio estimator of the paired differences (Cochran 1977, section 6.4). Infinite below two
+// groups, because nothing is known about chance then.
+double GainError(std::span<const GroupLoss> before, std::span<const GroupLoss> after);
 
 struct GateDecision {
   bool accepted = false;
@@ -27,7 +43,9 @@ struct GateDecision {
 };
 
 // Accepts only finite weights of bounded norm, at least one held-out token, and a candidate loss
-// strictly below both others.
+// below both others by more than chance explains: kSureErrors standard errors, which a candidate
+// that changes nothing for better or worse passes one time in twenty.
+inline constexpr double kSureErrors = 1.645;
 GateDecision DecideGate(const GateInput& input);
 
 }  // namespace selvedge::trainer

@@ -8,7 +8,7 @@ namespace {
 
 constexpr double kDpRate = 0.02;
 constexpr double kPlainFrozenRate = 0.02;
-constexpr double kPlainRate = 0.005;
+constexpr double kPlainRate = 0.003;
 
 }  // namespace
 

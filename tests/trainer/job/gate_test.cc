@@ -41,6 +41,34 @@ TEST(Gate, RejectsACandidateThatOnlyEqualsEither) {
   EXPECT_THAT(DecideGate(input).reason, HasSubstr("base model"));
 }
 
+TEST(Gate, RejectsAGainThatChanceExplains) {
+  const auto adapter = Adapter();
+  GateInput input = Input(adapter);  // gains 0.5 on the base, 0.4 on the active adapter
+  input.gain_error_base = 0.29;
+  input.gain_error_current = 0.23;
+  EXPECT_TRUE(DecideGate(input).accepted);
+  input.gain_error_current = 0.25;
+  EXPECT_FALSE(DecideGate(input).accepted);
+  EXPECT_THAT(DecideGate(input).reason, HasSubstr("chance"));
+  EXPECT_THAT(DecideGate(input).reason, HasSubstr("active adapter"));
+  input.gain_error_base = HUGE_VAL;
+  EXPECT_THAT(DecideGate(input).reason, HasSubstr("base model"));
+}
+
+TEST(GainError, IsThatOfThePairedDifferences) {
+  // Differences per group 2, 4, 6 at ten tokens each: mean 0.4 per token, deviation of the group
+  // sums 2, so the standard error is 2 / sqrt(3) / 10.
+  const std::vector<GroupLoss> before = {{32, 10}, {54, 10}, {16, 10}};
+  const std::vector<GroupLoss> after = {{30, 10}, {50, 10}, {10, 10}};
+  EXPECT_NEAR(GainError(before, after), 2 / std::sqrt(3.0) / 10, 1e-12);
+  EXPECT_EQ(GainError(before, before), 0) << "however unlike the groups are";
+  // A group twice as long with twice the gain says the same as a short one.
+  EXPECT_NEAR(GainError(std::vector<GroupLoss>{{32, 10}, {60, 20}},
+                        std::vector<GroupLoss>{{30, 10}, {56, 20}}),
+              0, 1e-12);
+  EXPECT_EQ(GainError(std::vector<GroupLoss>{{3, 1}}, std::vector<GroupLoss>{{2, 1}}), HUGE_VAL);
+}
+
 TEST(Gate, RejectsLossesThatAreNotFinite) {
   const auto adapter = Adapter();
   for (double GateInput::*loss :
