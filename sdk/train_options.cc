@@ -76,7 +76,7 @@ Status CheckTrainOptions(const TrainOptions& o) {
   if (!o.dp && (o.epsilon > 0 || o.noise_multiplier > 0)) {
     return UsageError("train: epsilon and noise multiplier need --dp on");
   }
-  return CheckModuleNames(o.target_modules);
+  return o.target_modules.empty() ? OkStatus() : CheckModuleNames(o.target_modules);
 }
 
 std::vector<std::string> TargetModules(const std::vector<std::string>& modules) {

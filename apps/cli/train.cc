@@ -12,7 +12,7 @@ struct TrainFlags {
   TrainOptions options;
   RunFlags run;
   std::string dp = "on";
-  std::string target_modules;
+  std::string target_modules = "auto";
   int64_t rank = 0;
 };
 
@@ -21,7 +21,7 @@ Status Train(Context& context, const TrainFlags& flags) {
   options.dp = flags.dp == "on";
   options.rank = static_cast<int>(flags.rank);
   options.threads = static_cast<int>(context.threads);
-  if (!flags.target_modules.empty()) options.target_modules = SplitList(flags.target_modules, ',');
+  if (flags.target_modules != "auto") options.target_modules = SplitList(flags.target_modules, ',');
   SELVEDGE_RETURN_IF_ERROR(ApplyRunFlags(flags.run, &options));
   SELVEDGE_ASSIGN_OR_RETURN(Home home, OpenHome(context));
   SELVEDGE_ASSIGN_OR_RETURN(const TrainReport report,
@@ -47,7 +47,7 @@ void AddAdapterFlags(CLI::App* app, TrainFlags* flags) {
   AddReal(app, "--alpha", &flags->options.alpha, 1e-3, 1e4, "LoRA alpha (default twice the rank)");
   AddText(app, "--target-modules", &flags->target_modules, "LIST",
           "all-linear, or some of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj "
-          "separated by commas (default: chosen with the rank)");
+          "separated by commas; auto (the default) chooses them with the rank");
   AddReal(app, "--learning-rate", &flags->options.learning_rate, 1e-9, 10,
           "Learning rate (default: the optimizer's)");
 }

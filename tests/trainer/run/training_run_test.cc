@@ -41,6 +41,7 @@ TEST_F(TrainingRun, LearnsARuleWithoutPrivacy) {
   for (const bool freeze_a : {true, false}) {
     Config config = PlainConfig(*model_, 40);
     config.freeze_a = freeze_a;
+    config.learning_rate = freeze_a ? 0.02 : 0.005;
     RecordingHost host;
     const auto outcome = Run(config, host);
     ASSERT_TRUE(outcome.ok()) << outcome.status().message();
@@ -55,7 +56,9 @@ TEST_F(TrainingRun, LearnsARuleWithoutPrivacy) {
 
 TEST_F(TrainingRun, LearnsARuleWithLittleNoise) {
   RecordingHost host;
-  const auto outcome = Run(PrivateConfig(*model_, 40, groups_.size(), 0.01), host);
+  Config config = PrivateConfig(*model_, 40, groups_.size(), 0.01);
+  config.learning_rate = 0.02;
+  const auto outcome = Run(config, host);
   ASSERT_TRUE(outcome.ok()) << outcome.status().message();
   EXPECT_LT(outcome->loss_last, 0.8 * outcome->loss_first);
 }
