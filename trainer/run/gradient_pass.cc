@@ -19,8 +19,8 @@ GradientPass::GradientPass(const inference::Model& model, const LoraLayout& layo
 GradientPass::~GradientPass() = default;
 
 bool GradientPass::Run(const std::vector<Group>& groups, std::span<const uint32_t> sampled,
-                       int64_t step, const std::vector<float>& frozen, const std::vector<float>& trained,
-                       const std::function<bool()>& should_stop,
+                       int64_t step, const std::vector<float>& frozen,
+                       const std::vector<float>& trained, const std::function<bool()>& should_stop,
                        const std::function<void(const GroupResult&)>& on_group) {
   Packer packer(groups, sampled, step);
   MicroBatch batch;
