@@ -65,7 +65,8 @@ struct HfFolder {
       add(layer + "mlp.down_proj.weight", {kEmbd, kFf});
     }
     const auto small = ModelParts::Small().Build();
-    Put("tokenizer.model", BuildSentencePieceProto(*Vocabulary::FromGguf(*small)));
+    Put("tokenizer.model",
+        BuildSentencePieceProto(*Vocabulary::FromGguf(*small, Vocabulary::Kind::kSentencePiece)));
     Put("tokenizer_config.json",
         R"({"add_bos_token": true, "chat_template": "{{ x }}", "added_tokens_decoder":
             {"1": {"content": "<s>", "special": true},
@@ -153,7 +154,7 @@ TEST(HuggingFaceSource, KeepsTheVocabularyAndItsAddedTokens) {
   EXPECT_EQ(file.GetU32("tokenizer.ggml.eos_token_id").value(), 2u);
   EXPECT_TRUE(file.GetBool("tokenizer.ggml.add_bos_token").value());
   EXPECT_EQ(file.GetString("tokenizer.chat_template").value(), "{{ x }}");
-  EXPECT_TRUE(Vocabulary::FromGguf(file).ok());
+  EXPECT_TRUE(Vocabulary::FromGguf(file, Vocabulary::Kind::kSentencePiece).ok());
 }
 
 TEST(HuggingFaceSource, ReadsByteLevelTokenizers) {
