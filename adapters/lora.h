@@ -33,7 +33,7 @@ struct LoraAdapter {
 // What is known of an adapter beside its weights: manifest.json in its folder, signed as the exact
 // bytes.
 struct Manifest {
-  int format_version = 1;
+  int format_version = 2;
   std::string id;
   std::string parent;
   std::string base_digest;  // hex, gguf::BaseDigest
@@ -41,11 +41,13 @@ struct Manifest {
   uint32_t rank = 0;
   float alpha = 0;
   std::vector<std::string> target_modules;
+  int64_t tensors = 0;  // adapted weights: pairs of A and B; 0 = not said (version 1)
   bool dp = true;
   PrivacyStatement privacy;
   std::string ledger_head;     // hex hash of the ledger row that covers the run; empty without DP
   std::string weights_sha256;  // of adapter_model.safetensors
   std::string config_sha256;   // of adapter_config.json
+  std::string receipt_sha256;  // of receipt.json; empty without DP and in version 1
 };
 
 }  // namespace selvedge::adapters

@@ -13,7 +13,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr int kFormatVersion = 1;
+constexpr int kFormatVersion = 2;
 
 // Takes fields out of an object one by one, keeps the first error and knows which are left.
 class Fields {
@@ -112,6 +112,8 @@ bool IsPlainName(const std::string& id) {
          std::all_of(id.begin(), id.end(), allowed);
 }
 
+}  // namespace
+
 Result<PrivacyStatement> ReadPrivacy(const Json& json) {
   Fields fields(json);
   PrivacyStatement privacy;
@@ -140,22 +142,24 @@ Json PrivacyJson(const PrivacyStatement& privacy) {
           {"neighbouring", privacy.neighbouring}};
 }
 
-}  // namespace
-
 std::string WriteManifest(const Manifest& manifest) {
-  const Json json = {{"format_version", manifest.format_version},
-                     {"id", manifest.id},
-                     {"parent", manifest.parent},
-                     {"base_digest", manifest.base_digest},
-                     {"created", manifest.created},
-                     {"rank", manifest.rank},
-                     {"alpha", manifest.alpha},
-                     {"target_modules", manifest.target_modules},
-                     {"dp", manifest.dp},
-                     {"privacy", PrivacyJson(manifest.privacy)},
-                     {"ledger_head", manifest.ledger_head},
-                     {"weights_sha256", manifest.weights_sha256},
-                     {"config_sha256", manifest.config_sha256}};
+  Json json = {{"format_version", manifest.format_version},
+               {"id", manifest.id},
+               {"parent", manifest.parent},
+               {"base_digest", manifest.base_digest},
+               {"created", manifest.created},
+               {"rank", manifest.rank},
+               {"alpha", manifest.alpha},
+               {"target_modules", manifest.target_modules},
+               {"dp", manifest.dp},
+               {"privacy", PrivacyJson(manifest.privacy)},
+               {"ledger_head", manifest.ledger_head},
+               {"weights_sha256", manifest.weights_sha256},
+               {"config_sha256", manifest.config_sha256}};
+  if (manifest.format_version >= 2) {
+    json["tensors"] = manifest.tensors;
+    json["receipt_sha256"] = manifest.receipt_sha256;
+  }
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -169,7 +173,7 @@ Result<Manifest> ReadManifest(std::string_view text) {
                              std::to_string(manifest.format_version) + ", at most " +
                              std::to_string(kFormatVersion) + " is known");
   }
-  if (manifest.format_version < 1) fields.Fail("format_version", "1");
+  if (manifest.format_version < 1) fields.Fail("format_version", "1 or 2");
   manifest.id = fields.Text("id");
   if (!IsPlainName(manifest.id)) fields.Fail("id", "1 to 64 letters, digits, '-', '_' or '.'");
   manifest.parent = fields.Text("parent");
@@ -188,6 +192,10 @@ Result<Manifest> ReadManifest(std::string_view text) {
   manifest.ledger_head = fields.Digest("ledger_head", /*may_be_empty=*/true);
   manifest.weights_sha256 = fields.Digest("weights_sha256");
   manifest.config_sha256 = fields.Digest("config_sha256");
+  if (manifest.format_version >= 2) {
+    manifest.tensors = fields.Integer("tensors", 1 << 20);
+    manifest.receipt_sha256 = fields.Digest("receipt_sha256", /*may_be_empty=*/true);
+  }
   SELVEDGE_RETURN_IF_ERROR(fields.Finish());
   return manifest;
 }

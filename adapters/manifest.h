@@ -2,6 +2,7 @@
 // manifest.json as bytes.
 
 #include <cstddef>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 
@@ -20,5 +21,10 @@ std::string WriteManifest(const Manifest& manifest);
 // Every field must be there with its type. A field that is not known is refused (kIncompatible)
 // unless its name begins with "x_": those may be ignored. kFormat otherwise.
 Result<Manifest> ReadManifest(std::string_view json);
+
+// The privacy statement as it stands in manifests and receipts; ReadPrivacy refuses fields that are
+// missing, of another kind or not known.
+nlohmann::json PrivacyJson(const PrivacyStatement& privacy);
+Result<PrivacyStatement> ReadPrivacy(const nlohmann::json& json);
 
 }  // namespace selvedge::adapters

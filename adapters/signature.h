@@ -1,5 +1,5 @@
 #pragma once
-// Ed25519 signatures of manifests.
+// Ed25519 signatures of manifests and receipts.
 
 #include <array>
 #include <cstdint>
@@ -22,5 +22,11 @@ Signature SignManifest(std::span<const uint8_t> manifest, const SigningKey& key)
 // signatures in non-canonical form are refused (libsodium does).
 Status VerifyManifest(std::span<const uint8_t> manifest, std::span<const uint8_t> signature,
                       const PublicKey& key);
+
+// The same over "selvedge-receipt-v1" and a NUL. Both lie in one file, so that a receipt can be
+// checked by whoever has nothing else.
+Signature SignReceipt(std::span<const uint8_t> receipt, const SigningKey& key);
+Status VerifyReceiptSignature(std::span<const uint8_t> receipt, std::span<const uint8_t> signature,
+                              const PublicKey& key);
 
 }  // namespace selvedge::adapters

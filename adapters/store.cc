@@ -74,13 +74,16 @@ Result<PeftFiles> ReadPeftFiles(const std::string& folder) {
   return files;
 }
 
-// The four files of an adapter in `folder`, which is not visible to readers yet.
+// The files of an adapter in `folder`, which is not visible to readers yet.
 Status WriteFiles(const std::string& folder, const PeftFiles& files, const Manifest& manifest,
-                  const SigningKey& key) {
+                  const std::string& receipt, const SigningKey& key) {
   const std::string text = WriteManifest(manifest);
   const Signature signature = SignManifest(AsBytes(text), key);
   SELVEDGE_RETURN_IF_ERROR(core::WriteFileAtomic(folder + "/" + kWeightsFile, files.weights));
   SELVEDGE_RETURN_IF_ERROR(core::WriteFileAtomic(folder + "/" + kConfigFile, files.config));
+  if (!receipt.empty()) {
+    SELVEDGE_RETURN_IF_ERROR(core::WriteFileAtomic(folder + "/" + kReceiptFile, receipt));
+  }
   SELVEDGE_RETURN_IF_ERROR(core::WriteFileAtomic(folder + "/" + kManifestFile, text));
   return core::WriteFileAtomic(folder + "/" + kSignatureFile, signature);
 }
@@ -95,12 +98,29 @@ Status CheckDigests(const Manifest& manifest, const PeftFiles& files) {
   return OkStatus();
 }
 
+// The receipt that the manifest names; empty for one without privacy or of version 1.
+Result<std::string> ReadReceipt(const std::string& folder, const Manifest& manifest) {
+  if (manifest.receipt_sha256.empty()) return std::string();
+  SELVEDGE_ASSIGN_OR_RETURN(
+      std::string text, Needed(core::ReadTextFile(folder + "/" + kReceiptFile, kMaxReceiptBytes),
+                               kReceiptFile, StatusCode::kAuth));
+  if (HexDigest(AsBytes(text)) != manifest.receipt_sha256) {
+    return AuthError("adapter: receipt.json: is not the file that was signed");
+  }
+  return text;
+}
+
 Status CheckDeclared(const Manifest& manifest, const LoraAdapter& adapter) {
   const std::vector<std::string> found = TargetModules(adapter);
   const std::set<std::string> declared(manifest.target_modules.begin(),
                                        manifest.target_modules.end());
   if (declared != std::set<std::string>(found.begin(), found.end())) {
     return FormatError("adapter: tensors: are not those of the manifest's target_modules");
+  }
+  if (manifest.format_version >= 2 &&
+      manifest.tensors != static_cast<int64_t>(adapter.tensors.size())) {
+    return FormatError("adapter: tensors: adapts " + std::to_string(adapter.tensors.size()) +
+                       " weights, the manifest declares " + std::to_string(manifest.tensors));
   }
   if (manifest.rank != adapter.rank || manifest.alpha != adapter.alpha) {
     return FormatError("adapter: rank and alpha: differ between manifest and config");
@@ -111,13 +131,22 @@ Status CheckDeclared(const Manifest& manifest, const LoraAdapter& adapter) {
 }  // namespace
 
 Result<Manifest> WriteAdapter(const std::string& folder, const LoraAdapter& adapter,
-                              Manifest manifest, const BaseShape& base, const SigningKey& key) {
+                              Manifest manifest, const BaseShape& base, const SigningKey& key,
+                              const MakeReceipt& receipt) {
   SELVEDGE_ASSIGN_OR_RETURN(const PeftFiles files, SerializePeft(adapter, base));
   manifest.rank = adapter.rank;
   manifest.alpha = adapter.alpha;
   manifest.target_modules = TargetModules(adapter);
   manifest.weights_sha256 = HexDigest(files.weights);
   manifest.config_sha256 = HexDigest(AsBytes(files.config));
+  manifest.tensors = static_cast<int64_t>(adapter.tensors.size());
+  std::string receipt_text;
+  if (receipt != nullptr) {
+    SELVEDGE_ASSIGN_OR_RETURN(receipt_text, receipt(manifest));
+    manifest.receipt_sha256 = HexDigest(AsBytes(receipt_text));
+  } else {
+    manifest.receipt_sha256.clear();  // bundles do not carry one
+  }
   SELVEDGE_ASSIGN_OR_RETURN(manifest, ReadManifest(WriteManifest(manifest)));  // what readers want
 
   const std::string target = WithoutSlash(folder);
@@ -133,7 +162,7 @@ Result<Manifest> WriteAdapter(const std::string& folder, const LoraAdapter& adap
   std::error_code ignored;
   std::filesystem::remove_all(temporary, ignored);  // of an earlier process with this id
   SELVEDGE_RETURN_IF_ERROR(core::MakePrivateFolder(temporary));
-  Status status = WriteFiles(temporary, files, manifest, key);
+  Status status = WriteFiles(temporary, files, manifest, receipt_text, key);
   if (status.ok() && ::rename(temporary.c_str(), target.c_str()) != 0) {
     status = core::FileError(target, "rename", errno);
   }
@@ -167,6 +196,7 @@ Result<StoredAdapter> ReadAdapter(const std::string& folder, const PublicKey& ke
   }
   SELVEDGE_ASSIGN_OR_RETURN(const PeftFiles files, ReadPeftFiles(folder));
   SELVEDGE_RETURN_IF_ERROR(CheckDigests(stored.manifest, files));
+  SELVEDGE_ASSIGN_OR_RETURN(stored.receipt, ReadReceipt(folder, stored.manifest));
   SELVEDGE_ASSIGN_OR_RETURN(
       stored.adapter,
       ParsePeft(files.config, core::MappedFile::Wrap(files.weights, kWeightsFile), base));

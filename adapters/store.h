@@ -1,10 +1,11 @@
 #pragma once
 // Adapter folders: adapter_model.safetensors + adapter_config.json (PEFT), manifest.json and
-// manifest.sig (Ed25519 over the exact manifest bytes, with a domain string).
-// docs/formats/adapter.md says every byte.
+// manifest.sig (Ed25519 over the exact manifest bytes, with a domain string), and receipt.json of
+// an adapter that was trained with privacy. docs/formats/adapter.md says every byte.
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -34,16 +35,23 @@ struct BaseShape {
 struct StoredAdapter {
   LoraAdapter adapter;
   Manifest manifest;
+  std::string receipt;  // receipt.json; empty without privacy, or if it came in a bundle
 };
 
-// Writes a complete folder beside `folder` and renames it there; fills the manifest's digests. kIo,
-// kNoSpace.
-Result<Manifest> WriteAdapter(const std::string& folder, const LoraAdapter& adapter,
-                              Manifest manifest, const BaseShape& base, const SigningKey& key);
+inline constexpr char kReceiptFile[] = "receipt.json";
+inline constexpr size_t kMaxReceiptBytes = size_t{64} << 10;
+// Makes the receipt's text for a manifest whose digests are known.
+using MakeReceipt = std::function<Result<std::string>(const Manifest&)>;
 
-// Checks in this order: sizes, signature, manifest, base digest, file digests, config, safetensors,
-// shapes, finite values, that the tensors are exactly the declared ones. kAuth, kIncompatible,
-// kFormat, kNumeric.
+// Writes a complete folder beside `folder` and renames it there; fills the manifest's digests.
+// `receipt` makes the receipt; without it the folder has none. kIo, kNoSpace.
+Result<Manifest> WriteAdapter(const std::string& folder, const LoraAdapter& adapter,
+                              Manifest manifest, const BaseShape& base, const SigningKey& key,
+                              const MakeReceipt& receipt = nullptr);
+
+// Checks in this order: sizes, signature, manifest, base digest, file digests (the receipt's too),
+// config, safetensors, shapes, finite values, that the tensors are exactly the declared ones.
+// kAuth, kIncompatible, kFormat, kNumeric.
 Result<StoredAdapter> ReadAdapter(const std::string& folder, const PublicKey& key,
                                   const std::string& base_digest, const BaseShape& base);
 

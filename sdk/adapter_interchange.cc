@@ -177,9 +177,25 @@ Result<InterchangeReport> ExportAdapter(const Home& home, const std::string& id,
   } else {
     SELVEDGE_RETURN_IF_ERROR(adapters::WritePeft(out, source.stored.adapter, shape));
     weights = out + "/adapter_model.safetensors";
+    if (!source.stored.receipt.empty()) {
+      SELVEDGE_RETURN_IF_ERROR(
+          core::WriteFileAtomic(out + "/" + adapters::kReceiptFile, source.stored.receipt));
+    }
   }
   SELVEDGE_ASSIGN_OR_RETURN(report.sha256, FileDigest(weights));
   return report;
+}
+
+Result<std::string> AdapterReceipt(const Home& home, const std::string& id) {
+  SELVEDGE_ASSIGN_OR_RETURN(const AdapterInfo info, home.Adapter(id));
+  if (!info.dp) return PolicyError("receipt: " + id + ": was trained without privacy, it has none");
+  SELVEDGE_ASSIGN_OR_RETURN(const auto base, home.impl()->Base());
+  SELVEDGE_ASSIGN_OR_RETURN(const adapters::StoredAdapter stored,
+                            home.impl()->LoadAdapter(id, info.base_digest, ShapeOf(*base->model)));
+  if (stored.receipt.empty()) {
+    return NotFoundError("receipt: " + id + ": was made before receipts were");
+  }
+  return stored.receipt;
 }
 
 Result<InterchangeReport> ImportAdapter(Home& home, const std::string& path,

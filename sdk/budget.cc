@@ -1,57 +1,60 @@
 #include "sdk/budget.h"
 
-#include <cmath>
-#include <map>
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
+
+#include "core/digest.h"
 
 namespace selvedge {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-constexpr double kMostNoise = 1e4;
-// Relative precision of the noise multiplier; the result is rounded up.
-constexpr double kNoisePrecision = 1e-4;
+using vault::Bytes;
 
 Status BadRow(const vault::LedgerRow& row) {
   return FormatError("ledger: row " + std::to_string(row.n) + ": '" + row.kind +
                      "' cannot be understood by this version");
 }
 
-// Equal mechanisms are merged: the accountants are exact in the number of steps.
-std::vector<MechanismEvent> Merged(const std::vector<JobCharges>& charges,
-                                   const MechanismEvent& more) {
-  std::map<std::pair<double, double>, int64_t> steps;
-  for (const JobCharges& c : charges) {
-    steps[{c.event.sampling_rate, c.event.noise_multiplier}] += c.event.steps;
+Result<JobCharges> ReadPlan(const vault::LedgerRow& row, const vault::Vault& vault) {
+  const Json body = Json::parse(row.body, nullptr, false);
+  if (!body.is_object() || !body.contains("sampling_rate") || !body["sampling_rate"].is_number() ||
+      !body.contains("noise_multiplier") || !body["noise_multiplier"].is_number()) {
+    return BadRow(row);
   }
-  if (more.steps > 0) steps[{more.sampling_rate, more.noise_multiplier}] += more.steps;
-  std::vector<MechanismEvent> out;
-  for (const auto& [mechanism, n] : steps) {
-    if (n > 0) out.push_back({mechanism.first, mechanism.second, n});
+  JobCharges c;
+  c.job_id = row.subject;
+  c.at = row.at;
+  c.event = {body["sampling_rate"].get<double>(), body["noise_multiplier"].get<double>(), 0};
+  SELVEDGE_ASSIGN_OR_RETURN(c.groups, vault.jobs().Groups(row.subject));
+  return c;
+}
+
+// Jobs by index.
+using JobSet = std::vector<size_t>;
+
+// Which jobs each group, by the hex of its key, took part in; jobs that charged nothing are left
+// out.
+std::map<std::string, JobSet> JobsOfGroups(const std::vector<JobCharges>& jobs) {
+  std::map<std::string, JobSet> out;
+  for (size_t j = 0; j < jobs.size(); ++j) {
+    if (jobs[j].event.steps == 0) continue;
+    for (const Bytes& group : jobs[j].groups) out[core::Hex(group)].push_back(j);
   }
   return out;
 }
 
 }  // namespace
 
-Result<std::vector<JobCharges>> ReadCharges(const vault::Ledger& ledger) {
-  SELVEDGE_ASSIGN_OR_RETURN(const std::vector<vault::LedgerRow> rows,
-                            ledger.Rows({"plan", "step", "release"}));
+Result<std::vector<JobCharges>> ReadCharges(const vault::Vault& vault) {
+  SELVEDGE_ASSIGN_OR_RETURN(const std::vector<vault::LedgerRow> rows, vault.ledger().Rows({}));
   std::vector<JobCharges> out;
   std::map<std::string, size_t> by_job;
   for (const vault::LedgerRow& row : rows) {
+    if (row.kind == "grant" || row.kind == "revoke") continue;
     if (row.kind == "plan") {
-      const Json body = Json::parse(row.body, nullptr, false);
-      JobCharges c;
-      c.job_id = row.subject;
-      c.at = row.at;
-      if (!body.is_object() || !body.contains("sampling_rate") ||
-          !body["sampling_rate"].is_number() || !body.contains("noise_multiplier") ||
-          !body["noise_multiplier"].is_number()) {
-        return BadRow(row);
-      }
-      c.event = {body["sampling_rate"].get<double>(), body["noise_multiplier"].get<double>(), 0};
+      SELVEDGE_ASSIGN_OR_RETURN(JobCharges c, ReadPlan(row, vault));
       by_job[row.subject] = out.size();
       out.push_back(std::move(c));
       continue;
@@ -60,64 +63,67 @@ Result<std::vector<JobCharges>> ReadCharges(const vault::Ledger& ledger) {
     if (job == by_job.end()) return BadRow(row);
     if (row.kind == "step") {
       ++out[job->second].event.steps;
-    } else {
+    } else if (row.kind == "release") {
       const Json body = Json::parse(row.body, nullptr, false);
       out[job->second].adapter_id = body.is_object() ? body.value("adapter", "") : "";
+    } else {
+      return BadRow(row);  // it may be a cost that this version does not know
     }
   }
   return out;
 }
 
-Result<double> EpsilonWith(const std::vector<JobCharges>& charges, const MechanismEvent& more,
-                           double delta) {
-  const std::vector<MechanismEvent> events = Merged(charges, more);
-  if (events.empty()) return 0.0;
-  return ComputeEpsilon(events, delta);
+Result<GroupBudgets> GroupBudgets::Read(const vault::Vault& vault, double delta) {
+  GroupBudgets budgets;
+  SELVEDGE_ASSIGN_OR_RETURN(budgets.jobs_, ReadCharges(vault));
+  std::vector<privacy::Spent> costs;
+  for (const JobCharges& job : budgets.jobs_) {
+    privacy::Spent cost;
+    if (job.event.steps > 0) {
+      SELVEDGE_ASSIGN_OR_RETURN(cost, privacy::CostOf(job.event));
+    }
+    costs.push_back(cost);
+  }
+  budgets.classes_.resize(1);
+  budgets.history_.assign(costs.size() + 1, 0);
+  std::map<JobSet, size_t> class_of_set;
+  for (const auto& [group, set] : JobsOfGroups(budgets.jobs_)) {
+    const auto [at, is_new] = class_of_set.emplace(set, budgets.classes_.size());
+    budgets.class_of_[group] = at->second;
+    if (!is_new) continue;
+    BudgetClass added;
+    for (const size_t job : set) {
+      added.spent = privacy::Add(added.spent, costs[job]);
+      added.epsilon = privacy::FilterEpsilon(added.spent, delta);
+      budgets.history_[job + 1] = std::max(budgets.history_[job + 1], added.epsilon);
+    }
+    budgets.classes_.push_back(added);
+  }
+  for (size_t i = 1; i < budgets.history_.size(); ++i) {
+    budgets.history_[i] = std::max(budgets.history_[i], budgets.history_[i - 1]);
+  }
+  return budgets;
 }
 
-Result<double> EpsilonOf(const std::vector<JobCharges>& charges, double delta) {
-  return EpsilonWith(charges, {1, 1, 0}, delta);
+const BudgetClass& GroupBudgets::ClassOf(const Bytes& group) const {
+  const auto found = class_of_.find(core::Hex(group));
+  return classes_[found == class_of_.end() ? 0 : found->second];
 }
 
-Result<int64_t> AffordableSteps(const std::vector<JobCharges>& charges, MechanismEvent per_step,
-                                int64_t wanted, double epsilon_budget, double delta) {
-  const auto fits = [&](int64_t steps) -> Result<bool> {
-    per_step.steps = steps;
-    SELVEDGE_ASSIGN_OR_RETURN(const double epsilon, EpsilonWith(charges, per_step, delta));
-    return epsilon <= epsilon_budget;
-  };
-  SELVEDGE_ASSIGN_OR_RETURN(const bool all_fit, fits(wanted));
-  if (all_fit) return wanted;
-  int64_t low = 0;  // fits, or nothing does
-  int64_t high = wanted;
-  while (high - low > 1) {
-    const int64_t middle = low + (high - low) / 2;
-    SELVEDGE_ASSIGN_OR_RETURN(const bool ok, fits(middle));
-    (ok ? low : high) = middle;
-  }
-  return low;
-}
+double GroupBudgets::most_spent() const { return history_.back(); }
 
-Result<double> NoiseMultiplierFor(const std::vector<JobCharges>& charges, double epsilon_budget,
-                                  double delta, double sampling_rate, int64_t steps) {
-  if (Merged(charges, {1, 1, 0}).empty()) {
-    return ComputeNoiseMultiplier(epsilon_budget, delta, sampling_rate, steps);
+std::vector<BudgetClass> GroupBudgets::ClassesOf(const std::vector<Bytes>& groups) const {
+  std::map<const BudgetClass*, int64_t> counts;
+  for (const Bytes& group : groups) ++counts[&ClassOf(group)];
+  std::vector<BudgetClass> out;
+  for (const auto& [one, count] : counts) {
+    out.push_back(*one);
+    out.back().groups = count;
   }
-  const auto fits = [&](double sigma) -> Result<bool> {
-    SELVEDGE_ASSIGN_OR_RETURN(const double epsilon,
-                              EpsilonWith(charges, {sampling_rate, sigma, steps}, delta));
-    return epsilon <= epsilon_budget;
-  };
-  double high = kMostNoise;  // fits
-  double low = 0.05;
-  SELVEDGE_ASSIGN_OR_RETURN(const bool possible, fits(high));
-  if (!possible) return PolicyError("privacy budget: what is left is too little for any training");
-  while (high / low > 1 + kNoisePrecision) {
-    const double middle = std::sqrt(low * high);
-    SELVEDGE_ASSIGN_OR_RETURN(const bool ok, fits(middle));
-    (ok ? high : low) = middle;
-  }
-  return high;
+  std::stable_sort(out.begin(), out.end(), [](const BudgetClass& a, const BudgetClass& b) {
+    return a.epsilon < b.epsilon;
+  });
+  return out;
 }
 
 Result<PrivacyStatement> StatementOf(const std::string& unit, const MechanismEvent& event,
@@ -137,21 +143,6 @@ Result<PrivacyStatement> StatementOf(const std::string& unit, const MechanismEve
     s.accountant = rdp <= s.epsilon ? "rdp" : "pld";
   }
   return s;
-}
-
-Status JobLedger::WriteCharge(int64_t step) {
-  if (affordable_ <= 0) {
-    return PolicyError("privacy budget: step " + std::to_string(step) +
-                       " would pass it, stopped before");
-  }
-  const std::lock_guard<std::mutex> lock(home_->mutex);
-  vault::Vault& v = *home_->vault;
-  SELVEDGE_RETURN_IF_ERROR(v.Update([&] {
-    return v.ledger().Append("step", job_id_, Json{{"step", step}}.dump());
-  }));
-  --affordable_;
-  if (first_step_ < 0) first_step_ = step;
-  return OkStatus();
 }
 
 }  // namespace selvedge

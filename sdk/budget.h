@@ -1,66 +1,74 @@
 #pragma once
-// What the ledger's rows add up to, and the SpendLedger that writes them.
+// What the ledger's rows add up to, group by group.
+//
+// Every group has the home's budget for its lifetime, whatever adapters it went into. A job's steps
+// are charged to the groups that the job took in and to no others, so records that come later bring
+// a budget of their own. docs/privacy/accounting.md, "Lifetime budgets".
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
-#include <selvedge/home.h>
 #include <selvedge/privacy.h>
 #include <selvedge/status.h>
 
-#include "privacy/mechanism.h"
-#include "sdk/home_impl.h"
+#include "privacy/budget/filter.h"
+#include "storage/vault/vault.h"
 
 namespace selvedge {
 
 // All releases that were charged to one job.
 struct JobCharges {
   std::string job_id;
-  std::string adapter_id;  // empty until something was released
-  int64_t at = 0;          // ms, of the plan
-  MechanismEvent event;    // steps = rows charged, repetitions after a crash included
+  std::string adapter_id;            // empty until something was released
+  int64_t at = 0;                    // ms, of the plan
+  MechanismEvent event;              // steps = rows charged, repetitions after a crash included
+  std::vector<vault::Bytes> groups;  // that the job took in, by key
 };
 
 // Oldest first. kFormat if a row cannot be understood: nothing may be spent then.
-Result<std::vector<JobCharges>> ReadCharges(const vault::Ledger& ledger);
+Result<std::vector<JobCharges>> ReadCharges(const vault::Vault& vault);
 
-// Epsilon at delta of everything charged, and of it with `more` on top (more.steps may be 0).
-Result<double> EpsilonOf(const std::vector<JobCharges>& charges, double delta);
-Result<double> EpsilonWith(const std::vector<JobCharges>& charges, const MechanismEvent& more,
-                           double delta);
+// Groups that took part in the same jobs, and so have spent the same.
+struct BudgetClass {
+  privacy::Spent spent;
+  double epsilon = 0;  // of the filter at the home's delta
+  int64_t groups = 0;
+};
 
-// Most releases of this kind, up to `wanted`, that keep epsilon within the budget.
-Result<int64_t> AffordableSteps(const std::vector<JobCharges>& charges, MechanismEvent per_step,
-                                int64_t wanted, double epsilon_budget, double delta);
+class GroupBudgets {
+ public:
+  static Result<GroupBudgets> Read(const vault::Vault& vault, double delta);
 
-// Smallest noise multiplier for which charges and `steps` releases stay within `epsilon_budget`.
-// kPolicy if none below 10^4 does.
-Result<double> NoiseMultiplierFor(const std::vector<JobCharges>& charges, double epsilon_budget,
-                                  double delta, double sampling_rate, int64_t steps);
+  const std::vector<JobCharges>& jobs() const { return jobs_; }
+  // Epsilon that a group has used up; 0 if nothing was charged to it.
+  double EpsilonSpent(const vault::Bytes& group) const { return ClassOf(group).epsilon; }
+  // Of the group that spent most.
+  double most_spent() const;
+  // The same after the first 0, 1, ... jobs: one number more than jobs.
+  const std::vector<double>& history() const { return history_; }
+  // The classes of these distinct groups, least spent first.
+  std::vector<BudgetClass> ClassesOf(const std::vector<vault::Bytes>& groups) const;
+
+ private:
+  const BudgetClass& ClassOf(const vault::Bytes& group) const;
+
+  std::vector<JobCharges> jobs_;
+  std::vector<BudgetClass> classes_;        // [0] has spent nothing
+  std::map<std::string, size_t> class_of_;  // by the hex of the key; only groups with charges
+  std::vector<double> history_;
+};
+
+// A group with less than this share of its budget left is retired: what it could still be trained
+// with would be noise only.
+inline constexpr double kUsefulShare = 0.05;
+inline bool IsRetired(double epsilon_spent, double epsilon_budget) {
+  return epsilon_budget - epsilon_spent < kUsefulShare * epsilon_budget;
+}
 
 // The statement about one run: `event` at `delta`, and which bound was smallest.
 Result<PrivacyStatement> StatementOf(const std::string& unit, const MechanismEvent& event,
                                      double delta);
-
-// Charges a job's steps: each call writes a row, committed and anchored before it returns. A step
-// that is charged again after a crash costs again.
-class JobLedger final : public privacy::SpendLedger {
- public:
-  // `affordable`: how many more rows the budget allows.
-  JobLedger(Home::Impl* home, std::string job_id, int64_t affordable)
-      : home_(home), job_id_(std::move(job_id)), affordable_(affordable) {}
-
-  // 0-based number of the first step that was charged here, or -1.
-  int64_t first_step() const { return first_step_; }
-
- private:
-  Status WriteCharge(int64_t step) override;
-
-  Home::Impl* home_;
-  std::string job_id_;
-  int64_t affordable_;
-  int64_t first_step_ = -1;
-};
 
 }  // namespace selvedge

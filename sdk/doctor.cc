@@ -47,11 +47,11 @@ void CheckHome(const std::string& path, const KeySource& key, std::vector<Doctor
   const Result<PrivacyStatus> privacy = home->Privacy();
   const bool intact = privacy.ok() && privacy->ledger_intact;
   checks->push_back({"ledger", intact,
-                     intact ? "chain and anchor agree; epsilon spent " +
+                     intact ? "chain and head agree; epsilon spent " +
                                   std::to_string(privacy->epsilon_spent) + " of " +
                                   std::to_string(privacy->epsilon_budget)
-                            : "was changed or put back; nothing more is stored or trained, export "
-                              "the data and make a new home"});
+                     : privacy.ok() ? privacy->ledger_problem
+                                    : privacy.status().message()});
   checks->push_back(Check("home's model", impl.Base().status(), "is the one the home was made for",
                           "put the model file back, or make a home for the new one"));
   const Result<std::string> active = impl.ActiveAdapterId();

@@ -88,11 +88,16 @@ Result<std::shared_ptr<const BaseModel>> Home::Impl::Base() {
   return base_;
 }
 
+std::string LedgerAdvice(const std::string& problem) {
+  return problem +
+         "; the budget counts as spent and nothing more is stored or trained: put the newest "
+         "copy of the whole home back, or export the data and make a new home";
+}
+
 Status Home::Impl::RequireIntactLedger() {
   SELVEDGE_ASSIGN_OR_RETURN(const vault::LedgerCheck check, vault->CheckLedger());
   if (check.intact) return OkStatus();
-  return PolicyError("ledger: " + check.problem +
-                     "; nothing more is stored or trained (export the data and make a new home)");
+  return PolicyError("ledger: " + LedgerAdvice(check.problem));
 }
 
 void Home::Impl::RemoveAdapterFiles(const std::vector<std::string>& ids) {

@@ -68,6 +68,9 @@ struct Home::Impl {
 // twice.
 Result<std::string> NewAdapterId(const std::string& created);
 
+// What is wrong with the ledger, followed by what that means and what to do.
+std::string LedgerAdvice(const std::string& problem);
+
 // Head counts and sizes that PEFT files need, from a loaded model.
 adapters::BaseShape ShapeOf(const inference::Model& model);
 

@@ -29,7 +29,7 @@ TrainHost::Run RunOf(const PreparedJob& prepared, const BaseModel& base,
                      const std::function<void(const TrainProgress&)>& on_progress) {
   TrainHost::Run run;
   run.job = prepared.job;
-  run.charges = prepared.charges;
+  run.classes = prepared.classes;
   run.event = prepared.plan.Event(1);
   run.dp = prepared.plan.dp;
   run.affordable = prepared.affordable;
@@ -141,10 +141,13 @@ Result<TrainReport> Home::Train(const TrainOptions& options, const std::atomic<b
   report.label_tokens_per_s = outcome->label_tokens_per_s;
   report.loss_train = outcome->loss_last;
   SELVEDGE_RETURN_IF_ERROR(DescribePlan(prepared.plan, *base->model, &report));
+  report.groups = static_cast<int64_t>(prepared.groups.size());
+  report.groups_retired = prepared.groups_retired;
+  report.near_duplicates = prepared.near_duplicates;
   report.resumed_from_step = prepared.resumed ? host.resumed_from(outcome->steps_done) : 0;
   if (report.state == "stopped") {
     const Lock lock(home.mutex);
-    SELVEDGE_RETURN_IF_ERROR(FillEpsilon(home, &report));
+    SELVEDGE_RETURN_IF_ERROR(FillEpsilon(home, prepared, &report));
   } else {
     const Status finished = FinishJob(home, prepared, *base, *outcome, options.threads, &report);
     if (!finished.ok()) {

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "sdk/capacity.h"
+#include "sdk/participants.h"
 #include "sdk/train_options.h"
 
 namespace selvedge {
@@ -19,14 +20,9 @@ constexpr int64_t kPlainBatch = 32;
 // Private steps take a share of the groups where that costs hardly more noise, and enough of them
 // that chance in the draw (1 / sqrt(groups)) stays small beside the noise.
 constexpr double kMostExtraNoise = 1.1;
-constexpr double kFewestSampled = 256;
+constexpr int64_t kFewestSampled = 256;
 // Bounds the cost of a step whatever the records' length; what a record needs more takes turns.
 constexpr int64_t kDefaultSeqLen = 64;
-// A crash between a charge and its checkpoint costs a step again: a planned run leaves room for a
-// few of them, or it could never finish.
-int64_t StepsWithRoomForRestarts(int64_t steps) { return steps + 1 + steps / 20; }
-// Less than this share of the budget trains noise only.
-constexpr double kUsefulShare = 0.05;
 
 std::string Text(double v) {
   char text[40];
@@ -34,74 +30,42 @@ std::string Text(double v) {
   return text;
 }
 
-Status BudgetSpent(double spent, double budget) {
-  return PolicyError("privacy budget: epsilon " + Text(spent) + " of " + Text(budget) +
-                     " is spent, what is left is too little for a run");
-}
-
-// The noise multiplier that options and budget lead to.
-Result<double> ChooseNoise(const TrainOptions& o, const JobPlan& plan, const HomeConfig& home,
-                           const std::vector<JobCharges>& charges) {
-  SELVEDGE_ASSIGN_OR_RETURN(const double spent, EpsilonOf(charges, home.delta));
-  if (spent >= home.epsilon_budget) return BudgetSpent(spent, home.epsilon_budget);
-  const int64_t room = StepsWithRoomForRestarts(plan.steps);
-  double sigma = o.noise_multiplier;
-  if (o.epsilon > 0) {
-    SELVEDGE_ASSIGN_OR_RETURN(
-        sigma, ComputeNoiseMultiplier(o.epsilon, home.delta, plan.sampling_rate, room));
-  } else if (sigma == 0) {
-    if (home.epsilon_budget - spent < kUsefulShare * home.epsilon_budget) {
-      return BudgetSpent(spent, home.epsilon_budget);
-    }
-    SELVEDGE_ASSIGN_OR_RETURN(sigma, NoiseMultiplierFor(charges, home.epsilon_budget, home.delta,
-                                                        plan.sampling_rate, room));
-  }
-  SELVEDGE_ASSIGN_OR_RETURN(
-      const double total,
-      EpsilonWith(charges, {plan.sampling_rate, sigma, plan.steps}, home.delta));
-  if (total > home.epsilon_budget) {
-    return PolicyError("privacy budget: this run would bring epsilon from " + Text(spent) + " to " +
-                       Text(total) + ", the budget is " + Text(home.epsilon_budget));
-  }
-  return sigma;
-}
-
-void SetSampling(double rate, int64_t groups, JobPlan* plan) {
-  plan->sampling_rate = rate;
-  plan->divisor = rate * static_cast<double>(groups);
-}
-
 void PlanWithoutPrivacy(const TrainOptions& o, int64_t groups, JobPlan* plan) {
   const int64_t batch = o.batch_size > 0 ? o.batch_size : kPlainBatch;
-  SetSampling(std::min(1.0, static_cast<double>(batch) / static_cast<double>(groups)), groups,
-              plan);
+  Participants all;
+  SetBatch(batch, groups, &all);
+  plan->sampling_rate = all.sampling_rate;
+  plan->divisor = all.divisor;
   if (o.steps == 0) {
     plan->steps =
         static_cast<int64_t>(std::ceil(static_cast<double>(kPlainPasses) / plan->sampling_rate));
   }
 }
 
-// Sets sampling and noise. The noise of a run goes with noise multiplier over sampling rate.
-Status PlanPrivacy(const TrainOptions& o, int64_t groups, const HomeConfig& home,
-                   const std::vector<JobCharges>& charges, JobPlan* plan) {
+// Sets who takes part, sampling and noise. The noise of a run goes with noise multiplier over
+// divisor.
+Status PlanPrivacy(const TrainOptions& o, const std::vector<BudgetClass>& classes, int64_t groups,
+                   const HomeConfig& home, JobPlan* plan) {
   if (home.delta * static_cast<double>(groups) >= 1) {
     return UsageError("train: delta: the home's " + Text(home.delta) +
                       " must be below 1 / groups, groups are " + std::to_string(groups));
   }
-  const bool full = o.batch_size == 0 || o.batch_size >= groups;
-  SetSampling(full ? 1 : static_cast<double>(o.batch_size) / static_cast<double>(groups), groups,
-              plan);
-  SELVEDGE_ASSIGN_OR_RETURN(plan->noise_multiplier, ChooseNoise(o, *plan, home, charges));
-  if (o.batch_size > 0 || o.noise_multiplier > 0) return OkStatus();
-  const double most = kMostExtraNoise * plan->noise_multiplier;
-  for (const double rate : {0.5, 0.25}) {
-    JobPlan sampled = *plan;
-    SetSampling(rate, groups, &sampled);
-    if (sampled.divisor < kFewestSampled) break;
-    SELVEDGE_ASSIGN_OR_RETURN(sampled.noise_multiplier, ChooseNoise(o, sampled, home, charges));
-    if (sampled.noise_multiplier / rate > most) break;
-    *plan = sampled;
+  SELVEDGE_ASSIGN_OR_RETURN(Participants who, ChooseParticipants(o, plan->steps, classes, home));
+  if (o.batch_size == 0 && o.noise_multiplier == 0) {
+    const double most = kMostExtraNoise * who.noise_multiplier / who.divisor;
+    TrainOptions sampled = o;
+    for (const int64_t share : {2, 4}) {
+      sampled.batch_size = who.groups / share;
+      if (sampled.batch_size < kFewestSampled) break;
+      const Result<Participants> fewer = ChooseParticipants(sampled, plan->steps, classes, home);
+      if (!fewer.ok() || fewer->noise_multiplier / fewer->divisor > most) break;
+      who = *fewer;
+    }
   }
+  plan->sampling_rate = who.sampling_rate;
+  plan->divisor = who.divisor;
+  plan->noise_multiplier = who.noise_multiplier;
+  plan->most_spent = who.most_spent;
   return OkStatus();
 }
 
@@ -112,8 +76,8 @@ int64_t SeqLen(const TrainOptions& o, int64_t context) {
 
 }  // namespace
 
-Result<JobPlan> MakePlan(const TrainOptions& o, int64_t groups, const inference::Model& model,
-                         const HomeConfig& home, const std::vector<JobCharges>& charges) {
+Result<JobPlan> MakePlan(const TrainOptions& o, const std::vector<BudgetClass>& classes,
+                         const inference::Model& model, const HomeConfig& home) {
   const int64_t model_context = model.config().n_ctx;
   if (o.seq_len > model_context) {
     return UsageError("train: seq len: got " + std::to_string(o.seq_len) +
@@ -126,8 +90,10 @@ Result<JobPlan> MakePlan(const TrainOptions& o, int64_t groups, const inference:
   plan.seq_len = SeqLen(o, model_context);
   plan.learning_rate = o.learning_rate;
   plan.seed = o.seed;
+  int64_t groups = 0;
+  for (const BudgetClass& one : classes) groups += one.groups;
   if (plan.dp) {
-    SELVEDGE_RETURN_IF_ERROR(PlanPrivacy(o, groups, home, charges, &plan));
+    SELVEDGE_RETURN_IF_ERROR(PlanPrivacy(o, classes, groups, home, &plan));
   } else {
     PlanWithoutPrivacy(o, groups, &plan);
   }

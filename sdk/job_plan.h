@@ -10,6 +10,7 @@
 #include <selvedge/status.h>
 
 #include "sdk/budget.h"
+#include "sdk/home_impl.h"
 #include "trainer/trainer.h"
 
 namespace selvedge {
@@ -21,6 +22,7 @@ struct JobPlan {
   double noise_multiplier = 0;  // 0 without dp
   double clip_norm = 1;
   double divisor = 1;
+  double most_spent = 0;  // groups with more epsilon spent than this do not take part; not stored
   int rank = 8;
   double alpha = 16;
   std::vector<std::string> target_modules;  // PEFT names
@@ -33,11 +35,11 @@ struct JobPlan {
   MechanismEvent Event(int64_t n) const { return {sampling_rate, noise_multiplier, n}; }
 };
 
-// The plan for `groups` training groups under what the ledger has left.
-//   kPolicy  the budget is spent, or the run asked for would pass it
+// The plan for training groups of these classes, least spent first.
+//   kPolicy  too few groups have budget left for what the options ask for
 //   kUsage   delta is too large for this many groups
-Result<JobPlan> MakePlan(const TrainOptions& options, int64_t groups, const inference::Model& model,
-                         const HomeConfig& home, const std::vector<JobCharges>& charges);
+Result<JobPlan> MakePlan(const TrainOptions& options, const std::vector<BudgetClass>& classes,
+                         const inference::Model& model, const HomeConfig& home);
 
 std::string PlanToJson(const JobPlan& plan);
 Result<JobPlan> PlanFromJson(const std::string& text);  // kIncompatible: of another version

@@ -15,6 +15,8 @@ namespace selvedge {
 
 // Below this many groups nothing useful and nothing private can be learnt.
 inline constexpr int64_t kMinGroups = 40;
+// And this many of them must train when some have no budget left.
+inline constexpr int64_t kMinTrainGroups = 32;
 
 // Splits what may be learnt from now; nothing is tokenised yet.
 struct TrainSelection {

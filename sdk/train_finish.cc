@@ -3,6 +3,8 @@
 #include <nlohmann/json.hpp>
 
 #include "core/clock.h"
+#include "core/digest.h"
+#include "sdk/receipt.h"
 #include "sdk/train_gate.h"
 #include "sdk/train_job.h"
 #include "sdk/train_options.h"
@@ -24,21 +26,25 @@ Result<Weights> ActiveWeights(Home::Impl& home, const BaseModel& base) {
   return Weights(std::make_shared<adapters::LoraAdapter>(std::move(stored.adapter)));
 }
 
-Result<PrivacyStatement> Statement(Home::Impl& home, const PreparedJob& prepared) {
+// The charges of the job; none without dp.
+Result<JobCharges> ChargesOf(Home::Impl& home, const PreparedJob& prepared) {
+  SELVEDGE_ASSIGN_OR_RETURN(const std::vector<JobCharges> charges, ReadCharges(*home.vault));
+  for (const JobCharges& c : charges) {
+    if (c.job_id == prepared.job.id) return c;
+  }
+  if (!prepared.plan.dp) return JobCharges{};
+  return InternalError("ledger: the job has no plan row");
+}
+
+Result<PrivacyStatement> Statement(Home::Impl& home, const PreparedJob& prepared,
+                                   const JobCharges& charges) {
   PrivacyStatement none;
   none.unit = home.config.unit;
   none.sampling = prepared.plan.sampling_rate < 1 ? "poisson" : "full-batch";
   none.sampling_rate = prepared.plan.sampling_rate;
   none.steps = prepared.plan.steps;
   if (!prepared.plan.dp) return none;
-  SELVEDGE_ASSIGN_OR_RETURN(const std::vector<JobCharges> charges,
-                            ReadCharges(home.vault->ledger()));
-  for (const JobCharges& c : charges) {
-    if (c.job_id == prepared.job.id) {
-      return StatementOf(home.config.unit, c.event, home.config.delta);
-    }
-  }
-  return InternalError("ledger: the job has no plan row");
+  return StatementOf(home.config.unit, charges.event, home.config.delta);
 }
 
 AdapterInfo InfoOf(const adapters::Manifest& m, const GateReport& gate) {
@@ -88,10 +94,12 @@ Status Register(Home::Impl& home, const PreparedJob& prepared, const trainer::Ou
 
 }  // namespace
 
-Status FillEpsilon(Home::Impl& home, TrainReport* report) {
-  SELVEDGE_ASSIGN_OR_RETURN(const std::vector<JobCharges> charges,
-                            ReadCharges(home.vault->ledger()));
-  SELVEDGE_ASSIGN_OR_RETURN(report->epsilon_spent, EpsilonOf(charges, home.config.delta));
+Status FillEpsilon(Home::Impl& home, const PreparedJob& prepared, TrainReport* report) {
+  SELVEDGE_ASSIGN_OR_RETURN(const GroupBudgets budgets,
+                            GroupBudgets::Read(*home.vault, home.config.delta));
+  for (const vault::EligibleRecord& r : prepared.train) {
+    report->epsilon_spent = std::max(report->epsilon_spent, budgets.EpsilonSpent(r.group_key));
+  }
   report->epsilon_left = std::max(0.0, home.config.epsilon_budget - report->epsilon_spent);
   report->delta = home.config.delta;
   return OkStatus();
@@ -116,21 +124,31 @@ Status FinishJob(Home::Impl& home, const PreparedJob& prepared, const BaseModel&
   manifest.alpha = static_cast<float>(prepared.plan.alpha);
   manifest.target_modules = prepared.plan.target_modules;
   manifest.dp = prepared.plan.dp;
+  ReceiptFacts facts;
   {
     const Lock lock(home.mutex);
-    SELVEDGE_ASSIGN_OR_RETURN(manifest.privacy, Statement(home, prepared));
-    if (manifest.dp) {
-      SELVEDGE_ASSIGN_OR_RETURN(manifest.ledger_head, home.vault->ledger().Head());
-    }
-    SELVEDGE_RETURN_IF_ERROR(FillEpsilon(home, report));
+    SELVEDGE_ASSIGN_OR_RETURN(const JobCharges charges, ChargesOf(home, prepared));
+    SELVEDGE_ASSIGN_OR_RETURN(manifest.privacy, Statement(home, prepared, charges));
+    SELVEDGE_ASSIGN_OR_RETURN(facts.ledger, home.vault->ledger().NewestHead());
+    if (manifest.dp) manifest.ledger_head = core::Hex(facts.ledger.mac);
+    facts.events = {charges.event};
+    facts.clip_norm = prepared.plan.clip_norm;
+    facts.divisor = prepared.plan.divisor;
+    facts.groups = static_cast<int64_t>(prepared.groups.size());
+    facts.epsilon_budget = home.config.epsilon_budget;
+    SELVEDGE_RETURN_IF_ERROR(FillEpsilon(home, prepared, report));
   }
   report->privacy = manifest.privacy;
   SELVEDGE_ASSIGN_OR_RETURN(const adapters::SigningKey key, home.ReadSigningKey());
+  adapters::MakeReceipt receipt;
+  if (manifest.dp) {
+    receipt = [&](const adapters::Manifest& m) { return WriteReceipt(m, facts, key); };
+  }
   const auto write = [&]() -> Result<AdapterInfo> {
     if (gate.accepted) {
       SELVEDGE_ASSIGN_OR_RETURN(
           manifest, adapters::WriteAdapter(home.AdapterFolder(manifest.id), *candidate, manifest,
-                                           ShapeOf(*base.model), key));
+                                           ShapeOf(*base.model), key, receipt));
     }
     return InfoOf(manifest, gate);
   };

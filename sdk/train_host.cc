@@ -11,15 +11,18 @@ using std::chrono::duration;
 
 // How often the database is asked whether the job may go on.
 constexpr double kLookEverySeconds = 0.25;
-// The composition of subsampled steps costs a good part of a second.
-constexpr double kEpsilonEverySeconds = 10;
 
 double Seconds(std::chrono::steady_clock::duration d) { return duration<double>(d).count(); }
 
 }  // namespace
 
 TrainHost::TrainHost(Home::Impl* home, Run run)
-    : home_(home), run_(std::move(run)), ledger_(home, run_.job.id, run_.affordable) {}
+    : home_(home), run_(std::move(run)), ledger_(home, run_.job.id, run_.affordable) {
+  if (!run_.dp) return;
+  run_.event.steps = 1;
+  const Result<privacy::Spent> cost = privacy::CostOf(run_.event);
+  if (cost.ok()) step_cost_ = *cost;
+}
 
 bool TrainHost::RecordsGone() {
   const std::lock_guard<std::mutex> lock(home_->mutex);
@@ -47,19 +50,13 @@ bool TrainHost::ShouldStop() {
   return reason_ != StopReason::kNone;
 }
 
-std::optional<double> TrainHost::EpsilonNow(int64_t steps_here, bool last_step) {
-  if (!run_.dp) return 0.0;
-  const Clock::time_point now = Clock::now();
-  const bool cheap = run_.event.sampling_rate >= 1;
-  if (!cheap && !last_step && epsilon_at_ != Clock::time_point{} &&
-      Seconds(now - epsilon_at_) < kEpsilonEverySeconds) {
-    return std::nullopt;
+double TrainHost::EpsilonNow(int64_t steps_here) const {
+  double most = 0;
+  for (const BudgetClass& one : run_.classes) {
+    const privacy::Spent spent = privacy::Add(one.spent, step_cost_, steps_here);
+    most = std::max(most, privacy::FilterEpsilon(spent, home_->config.delta));
   }
-  epsilon_at_ = now;
-  MechanismEvent event = run_.event;
-  event.steps = steps_here;
-  const Result<double> epsilon = EpsilonWith(run_.charges, event, home_->config.delta);
-  return epsilon.ok() ? std::optional<double>(*epsilon) : std::nullopt;
+  return run_.dp ? most : 0;
 }
 
 void TrainHost::OnProgress(const trainer::Progress& progress) {
@@ -72,7 +69,7 @@ void TrainHost::OnProgress(const trainer::Progress& progress) {
   shown.loss = progress.loss;
   shown.label_tokens_per_s = progress.label_tokens_per_s;
   shown.epsilon_spent =
-      EpsilonNow(progress.step - first_progress_ + 1, progress.step == progress.steps);
+      EpsilonNow(progress.step - first_progress_ + 1);
   run_.on_progress(shown);
 }
 

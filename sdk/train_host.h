@@ -13,6 +13,7 @@
 
 #include "sdk/budget.h"
 #include "sdk/home_impl.h"
+#include "sdk/job_ledger.h"
 #include "trainer/trainer.h"
 
 namespace selvedge {
@@ -23,8 +24,8 @@ class TrainHost final : public trainer::Host {
  public:
   struct Run {
     vault::Job job;
-    std::vector<JobCharges> charges;  // of all jobs, before this run
-    MechanismEvent event;             // of one step; unused without dp
+    std::vector<BudgetClass> classes;  // of the job's groups, before this run
+    MechanismEvent event;              // of one step; unused without dp
     bool dp = true;
     int64_t affordable = 0;
     double time_limit_s = 0;
@@ -47,7 +48,8 @@ class TrainHost final : public trainer::Host {
   using Clock = std::chrono::steady_clock;
   // True if the job was cancelled, by a revocation, a deletion or on request.
   bool RecordsGone();
-  std::optional<double> EpsilonNow(int64_t steps_here, bool last_step);
+  // Of the job's group that spent most, after so many charges of this run.
+  double EpsilonNow(int64_t steps_here) const;
 
   Home::Impl* home_;
   Run run_;
@@ -58,7 +60,7 @@ class TrainHost final : public trainer::Host {
   int64_t first_progress_ = -1;
   int64_t steps_done_ = 0;
   int64_t epoch_ = -1;
-  Clock::time_point epsilon_at_{};
+  privacy::Spent step_cost_;
 };
 
 }  // namespace selvedge

@@ -26,8 +26,10 @@ struct PreparedJob {
   std::vector<vault::EligibleRecord> train;
   std::vector<vault::EligibleRecord> heldout;
   std::vector<trainer::Group> groups;  // of the train records, set by Admit
-  std::vector<JobCharges> charges;     // before this run
-  int64_t affordable = 0;              // steps that the budget still allows
+  std::vector<BudgetClass> classes;    // what the job's groups had spent before this run
+  int64_t affordable = 0;              // steps that their budgets still allow
+  int64_t groups_retired = 0;          // whose budget does not allow the run
+  int64_t near_duplicates = 0;         // among the records, across groups
 };
 
 // kDeferred, naming each condition that does not hold or is unknown, and low storage.
@@ -49,8 +51,9 @@ Result<PreparedJob> PrepareJob(Home::Impl& home, const TrainOptions& options, co
 Status FinishJob(Home::Impl& home, const PreparedJob& prepared, const BaseModel& base,
                  const trainer::Outcome& outcome, int threads, TrainReport* report);
 
-// The report's epsilon_spent, epsilon_left and delta, from the ledger. Needs the home's mutex.
-Status FillEpsilon(Home::Impl& home, TrainReport* report);
+// The report's epsilon_spent and epsilon_left (of the job's group that spent most) and delta, from
+// the ledger. Needs the home's mutex.
+Status FillEpsilon(Home::Impl& home, const PreparedJob& prepared, TrainReport* report);
 
 // Writes the job's final state. Needs the home's mutex.
 Status SetJobState(Home::Impl& home, const std::string& id, const std::string& state,

@@ -1,9 +1,10 @@
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "core/digest.h"
+#include "sdk/near_duplicates.h"
+#include "sdk/participants.h"
 #include "sdk/train_job.h"
 #include "storage/vault/checkpoint_file.h"
 #include "storage/vault/timestamp.h"
@@ -65,40 +66,57 @@ Result<bool> Restore(Home::Impl& home, const std::vector<vault::EligibleRecord>&
   return true;
 }
 
-std::string LedgerPlan(const JobPlan& plan, const HomeConfig& home) {
-  return Json{{"unit", home.unit},
+std::string LedgerPlan(const JobPlan& plan, const std::vector<vault::Bytes>& groups,
+                       const HomeConfig& home) {
+  return Json{{"version", 2},
+              {"unit", home.unit},
               {"sampling_rate", plan.sampling_rate},
               {"noise_multiplier", plan.noise_multiplier},
               {"clip_norm", plan.clip_norm},
               {"steps", plan.steps},
-              {"delta", home.delta}}
+              {"delta", home.delta},
+              {"groups", groups.size()},
+              {"groups_digest", vault::GroupsDigest(groups)}}
       .dump();
+}
+
+// The distinct groups of records, by key.
+std::vector<vault::Bytes> GroupsOf(const std::vector<vault::EligibleRecord>& records) {
+  std::map<std::string, vault::Bytes> groups;  // by the hex of their key
+  for (const vault::EligibleRecord& r : records)
+    groups.emplace(core::Hex(r.group_key), r.group_key);
+  std::vector<vault::Bytes> out;
+  for (auto& [hex, key] : groups) out.push_back(std::move(key));
+  return out;
 }
 
 Status InsertJob(Home::Impl& home, const PreparedJob& p) {
   const Vault& v = *home.vault;
   SELVEDGE_RETURN_IF_ERROR(v.jobs().Insert(p.job));
   std::vector<vault::JobRecord> records;
-  std::map<std::string, vault::Bytes> groups;  // by the hex of their key
-  for (const vault::EligibleRecord& r : p.train) {
-    records.push_back({r.seq, r.source});
-    groups.emplace(core::Hex(r.group_key), r.group_key);
-  }
+  for (const vault::EligibleRecord& r : p.train) records.push_back({r.seq, r.source});
   SELVEDGE_RETURN_IF_ERROR(v.jobs().SetRecords(p.job.id, records));
-  for (const auto& [hex, key] : groups) SELVEDGE_RETURN_IF_ERROR(v.records().MarkTrained(key));
-  return p.plan.dp ? v.ledger().Append("plan", p.job.id, LedgerPlan(p.plan, home.config))
+  const std::vector<vault::Bytes> groups = GroupsOf(p.train);
+  SELVEDGE_RETURN_IF_ERROR(v.jobs().SetGroups(p.job.id, groups));
+  for (const vault::Bytes& key : groups) SELVEDGE_RETURN_IF_ERROR(v.records().MarkTrained(key));
+  return p.plan.dp ? v.ledger().Append("plan", p.job.id, LedgerPlan(p.plan, groups, home.config))
                    : OkStatus();
 }
 
-int64_t CountGroups(const std::vector<vault::EligibleRecord>& records) {
-  std::set<std::string> groups;
-  for (const vault::EligibleRecord& r : records) groups.insert(core::Hex(r.group_key));
-  return static_cast<int64_t>(groups.size());
+// Leaves out the records of groups whose budget does not allow this run.
+void KeepParticipants(const GroupBudgets& budgets, PreparedJob* out) {
+  const size_t before = GroupsOf(out->train).size();
+  if (out->plan.dp) {
+    std::erase_if(out->train, [&](const vault::EligibleRecord& r) {
+      return budgets.EpsilonSpent(r.group_key) > out->plan.most_spent;
+    });
+  }
+  out->groups_retired = static_cast<int64_t>(before - GroupsOf(out->train).size());
 }
 
 // A new job, or the one found; in a transaction.
 Status Choose(Home::Impl& home, const TrainOptions& options, const BaseModel& base,
-              const Admit& admit, PreparedJob* out) {
+              const GroupBudgets& budgets, const Admit& admit, PreparedJob* out) {
   SELVEDGE_RETURN_IF_ERROR(trainer::CheckTrainable(*base.model));
   Vault& v = *home.vault;
   const vault::Bytes config_hash =
@@ -122,8 +140,9 @@ Status Choose(Home::Impl& home, const TrainOptions& options, const BaseModel& ba
     vault::RemoveCheckpoint(home.CheckpointPath(out->job.id));
   }
   out->train = std::move(selection.train);
-  SELVEDGE_ASSIGN_OR_RETURN(out->plan, MakePlan(options, CountGroups(out->train), *base.model,
-                                                home.config, out->charges));
+  SELVEDGE_ASSIGN_OR_RETURN(out->plan, MakePlan(options, budgets.ClassesOf(GroupsOf(out->train)),
+                                                *base.model, home.config));
+  KeepParticipants(budgets, out);
   SELVEDGE_RETURN_IF_ERROR(admit(out));
   out->job = {};
   out->job.id = NewJobId(v);
@@ -173,13 +192,16 @@ Result<PreparedJob> PrepareJob(Home::Impl& home, const TrainOptions& options, co
                                const Admit& admit) {
   SELVEDGE_RETURN_IF_ERROR(home.RequireIntactLedger());
   PreparedJob out;
-  SELVEDGE_ASSIGN_OR_RETURN(out.charges, ReadCharges(home.vault->ledger()));
+  SELVEDGE_ASSIGN_OR_RETURN(const GroupBudgets budgets,
+                            GroupBudgets::Read(*home.vault, home.config.delta));
   SELVEDGE_RETURN_IF_ERROR(
-      home.vault->Update([&] { return Choose(home, options, base, admit, &out); }));
+      home.vault->Update([&] { return Choose(home, options, base, budgets, admit, &out); }));
+  const std::vector<vault::Bytes> groups = GroupsOf(out.train);
+  out.near_duplicates = CountNearDuplicates(out.train);
   if (!out.plan.dp) return out;
-  SELVEDGE_ASSIGN_OR_RETURN(out.affordable,
-                            AffordableSteps(out.charges, out.plan.Event(1), out.plan.steps,
-                                            home.config.epsilon_budget, home.config.delta));
+  out.classes = budgets.ClassesOf(groups);
+  SELVEDGE_ASSIGN_OR_RETURN(
+      out.affordable, AffordableSteps(out.classes, out.plan.Event(out.plan.steps), home.config));
   return out;
 }
 

@@ -45,7 +45,13 @@ struct Config {
   int threads = 0;
   int64_t memory_limit_mb = 0;
   bool exact_f32 = false;  // products with the base in f32 also where 16-bit integers are faster
+  // For audits, with dp: for each coordinate of the trained vector that is named here one more
+  // group takes part, whose gradient is kCanaryNorms clip norms long and lies along it. It is
+  // sampled, clipped, added and noised like every other group.
+  std::vector<uint64_t> canaries;
 };
+
+inline constexpr double kCanaryNorms = 3;
 
 struct Progress {
   int64_t step = 0;
@@ -62,6 +68,8 @@ class Host {
   virtual privacy::SpendLedger& ledger() = 0;  // used only with dp
   virtual bool ShouldStop() = 0;               // asked before every product with a base weight
   virtual void OnProgress(const Progress& progress) = 0;
+  // With dp, what a step releases, before the optimizer takes it: audits look at it.
+  virtual void OnRelease(const privacy::NoisedGradient&) {}
   virtual Status SaveCheckpoint(
       const std::vector<uint8_t>& state) = 0;  // encrypted and replaced atomically by the host
 };

@@ -18,6 +18,7 @@ void AddChat(CommandLine* line);      // chat
 void AddEval(CommandLine* line);      // eval
 void AddModel(CommandLine* line);     // model
 void AddPrivacy(CommandLine* line);   // privacy
+void AddAudit(CommandLine* line, CLI::App* privacy);  // privacy audit
 void AddBench(CommandLine* line);     // bench
 void AddKeys(CommandLine* line);      // keys
 void AddWipe(CommandLine* line);      // wipe

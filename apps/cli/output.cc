@@ -1,6 +1,8 @@
 #include "apps/cli/output.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -131,6 +133,20 @@ int Output::Finish(int code) const {
              "selvedge: stdout: write failed: " + std::string(strerror(write_errno_)) + "\n");
   }
   return ExitCode(StatusCode::kIo);
+}
+
+int OutputWidth() {
+  winsize size{};
+  return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+Status WriteOutputFile(const std::string& path, std::string_view bytes) {
+  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  int failed = fd < 0 ? errno : WriteAll(fd, bytes);
+  if (fd >= 0 && close(fd) != 0 && failed == 0) failed = errno;
+  if (failed == 0) return OkStatus();
+  const std::string message = std::string("output file: cannot be written: ") + strerror(failed);
+  return failed == ENOSPC || failed == EDQUOT ? NoSpaceError(message) : IoError(message);
 }
 
 std::string JsonText(const Json& object) {

@@ -37,6 +37,12 @@ class Output {
   int write_errno_ = 0;
 };
 
+// Columns of the terminal that stdout is, 80 if it is none.
+int OutputWidth();
+
+// Writes a file that the user named. kIo, kNoSpace.
+Status WriteOutputFile(const std::string& path, std::string_view bytes);
+
 // `object` as one line of JSON; bytes that are not UTF-8 become U+FFFD.
 std::string JsonText(const Json& object);
 // Shortest decimal form with at most 6 significant digits, whatever the locale.

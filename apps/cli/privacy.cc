@@ -1,15 +1,19 @@
 #include <memory>
 
+#include <selvedge/adapters.h>
 #include <selvedge/privacy.h>
 
+#include "apps/cli/burn_down.h"
 #include "apps/cli/commands.h"
 #include "apps/cli/input.h"
 #include "apps/cli/opening.h"
+#include "apps/cli/train_report.h"
 
 namespace selvedge::cli {
 namespace {
 
 constexpr size_t kMostTextBytes = size_t{256} << 20;
+constexpr size_t kMostReceiptBytes = size_t{1} << 20;
 constexpr int64_t kMostSteps = 1'000'000'000;
 
 struct CalculatorFlags {
@@ -66,7 +70,27 @@ Status Noise(Context& context, const CalculatorFlags& flags) {
   return OkStatus();
 }
 
-Status Ledger(Context& context) {
+Json BlocksJson(const PrivacyStatus& status) {
+  Json blocks = Json::array();
+  for (const BudgetBlock& block : status.blocks) {
+    blocks.push_back({{"arrived", block.arrived},
+                      {"groups", block.groups},
+                      {"retired", block.retired},
+                      {"epsilon_least", block.epsilon_least},
+                      {"epsilon_spent", block.epsilon_spent}});
+  }
+  return blocks;
+}
+
+Json BurnDownJson(const PrivacyStatus& status) {
+  Json points = Json::array();
+  for (const BurnDownPoint& point : status.burn_down) {
+    points.push_back({{"at", point.at}, {"epsilon_left", point.epsilon_left}});
+  }
+  return points;
+}
+
+Status Ledger(Context& context, const std::string& svg) {
   SELVEDGE_ASSIGN_OR_RETURN(const Home home, OpenHome(context));
   SELVEDGE_ASSIGN_OR_RETURN(const PrivacyStatus status, home.Privacy());
   Json releases = Json::array();
@@ -76,18 +100,82 @@ Status Ledger(Context& context) {
                         {"sampling_rate", release.sampling_rate},
                         {"noise_multiplier", release.noise_multiplier},
                         {"steps", release.steps},
+                        {"groups", release.groups},
                         {"epsilon", release.epsilon},
                         {"at", release.at}});
   }
-  context.out.Report({{"unit", status.unit},
-                      {"epsilon_budget", status.epsilon_budget},
-                      {"epsilon_spent", status.epsilon_spent},
-                      {"epsilon_left", status.epsilon_left},
-                      {"delta", status.delta},
-                      {"groups", status.groups},
-                      {"ledger_intact", status.ledger_intact},
-                      {"releases", releases}});
+  if (!svg.empty()) SELVEDGE_RETURN_IF_ERROR(WriteOutputFile(svg, BurnDownSvg(status)));
+  Json report = {{"unit", status.unit},
+                 {"epsilon_budget", status.epsilon_budget},
+                 {"epsilon_spent", status.epsilon_spent},
+                 {"epsilon_left", status.epsilon_left},
+                 {"delta", status.delta},
+                 {"groups", status.groups},
+                 {"groups_retired", status.groups_retired},
+                 {"ledger_intact", status.ledger_intact},
+                 {"releases", releases},
+                 {"blocks", BlocksJson(status)}};
+  if (context.out.json) report["burn_down"] = BurnDownJson(status);
+  if (!status.ledger_intact) report["ledger_problem"] = status.ledger_problem;
+  context.out.Report(report);
+  if (!context.out.json) context.out.Write(BurnDownText(status, OutputWidth()));
   return OkStatus();
+}
+
+struct VerifyFlags {
+  std::string receipt = "-";
+  ReceiptChecks checks;
+};
+
+Status Verify(Context& context, const VerifyFlags& flags) {
+  SELVEDGE_ASSIGN_OR_RETURN(const std::string text, ReadInput(flags.receipt, kMostReceiptBytes));
+  SELVEDGE_ASSIGN_OR_RETURN(const ReceiptReport report, VerifyReceipt(text, flags.checks));
+  context.out.Note(Describe(report.privacy));
+  context.out.Report({{"verified", true},
+                      {"adapter_id", report.adapter_id},
+                      {"created", report.created},
+                      {"base_digest", report.base_digest},
+                      {"weights_sha256", report.weights_sha256},
+                      {"adapter_checked", report.adapter_checked},
+                      {"public_key", report.public_key},
+                      {"epsilon", report.privacy.epsilon},
+                      {"epsilon_recomputed", report.epsilon_recomputed},
+                      {"epsilon_lower", report.epsilon_lower},
+                      {"epsilon_budget", report.epsilon_budget},
+                      {"delta", report.privacy.delta},
+                      {"ledger_rows", report.ledger_rows},
+                      {"ledger_head", report.ledger_head},
+                      {"privacy", ToJson(report.privacy)}});
+  return OkStatus();
+}
+
+Status Receipt(Context& context, const std::string& id) {
+  SELVEDGE_ASSIGN_OR_RETURN(const Home home, OpenHome(context));
+  SELVEDGE_ASSIGN_OR_RETURN(const std::string text, AdapterReceipt(home, id));
+  if (context.out.json) {
+    context.out.Report({{"adapter_id", id}, {"receipt", text}});
+  } else {
+    context.out.Write(text);
+  }
+  return OkStatus();
+}
+
+void AddReceipts(CommandLine* line, CLI::App* group) {
+  auto flags = std::make_shared<VerifyFlags>();
+  CLI::App* verify = line->Add(
+      group, "verify", "Check an adapter's receipt without its home: signature, epsilon, files.",
+      "selvedge privacy verify receipt.json --adapter my-adapter",
+      [flags](Context& context) { return Verify(context, *flags); });
+  AddText(verify, "file", &flags->receipt, "RECEIPT", "The receipt; - or nothing is stdin");
+  AddText(verify, "--adapter", &flags->checks.adapter_folder, "DIR",
+          "Also check that the receipt is for this adapter (PEFT folder)");
+  AddText(verify, "--public-key", &flags->checks.public_key, "HEX",
+          "The key that must have signed it (default: any, and it is named)");
+  auto id = std::make_shared<std::string>();
+  CLI::App* receipt = line->Add(group, "receipt", "Print the receipt of an adapter.",
+                                "selvedge privacy receipt ID > receipt.json",
+                                [id](Context& context) { return Receipt(context, *id); });
+  AddText(receipt, "id", id.get(), "ID", "The adapter")->required();
 }
 
 struct RedactFlags {
@@ -147,9 +235,16 @@ void AddCalculators(CommandLine* line, CLI::App* group) {
 
 void AddPrivacy(CommandLine* line) {
   CLI::App* group = line->AddGroup("privacy", "The ledger, calculators and redaction.");
-  line->Add(group, "status", "What was spent of the budget, and by which releases.",
-            "selvedge privacy status --json", Ledger);
+  auto svg = std::make_shared<std::string>();
+  CLI::App* status = line->Add(group, "status",
+                               "What was spent of the budget, by which releases, and what is left.",
+                               "selvedge privacy status --svg budget.svg",
+                               [svg](Context& context) { return Ledger(context, *svg); });
+  AddText(status, "--svg", svg.get(), "FILE",
+          "Also draw what is left over time, as an SVG picture");
   AddCalculators(line, group);
+  AddReceipts(line, group);
+  AddAudit(line, group);
   auto flags = std::make_shared<RedactFlags>();
   CLI::App* redact = line->Add(group, "redact", "Show what redaction at ingest does to a text.",
                                "selvedge privacy redact --spans letter.txt",

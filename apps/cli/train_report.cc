@@ -32,6 +32,9 @@ Json PlanToJson(const TrainReport& report) {
 Json ToJson(const TrainReport& report) {
   return {{"job_id", report.job_id},
           {"state", report.state},
+          {"groups", report.groups},
+          {"groups_retired", report.groups_retired},
+          {"near_duplicates", report.near_duplicates},
           {"steps", report.steps},
           {"label_tokens", report.label_tokens},
           {"label_tokens_per_s", report.label_tokens_per_s},

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <selvedge/engine.h>
@@ -60,5 +61,34 @@ Result<InterchangeReport> MergeAdapter(const Home& home, const std::string& id,
 // order rows lie. kUsage if `out` is there already; reading as ImportAdapter.
 Result<InterchangeReport> ConvertAdapter(const Engine& base, const std::string& in,
                                          const std::string& out);
+
+// What an adapter's receipt proves. docs/formats/receipt.md.
+struct ReceiptReport {
+  std::string adapter_id;
+  std::string created;
+  std::string base_digest;
+  std::string weights_sha256;
+  PrivacyStatement privacy;
+  double epsilon_recomputed = 0;  // from the events; the statement's epsilon agrees with it
+  double epsilon_lower = 0;       // no analysis can show less than this
+  double epsilon_budget = 0;      // of a group's lifetime
+  int64_t ledger_rows = 0;
+  std::string ledger_head;
+  std::string public_key;        // whose signature is good
+  bool adapter_checked = false;  // the adapter's files are those that the receipt was given for
+};
+
+struct ReceiptChecks {
+  std::string adapter_folder;  // PEFT or signed folder to compare with; empty = none
+  std::string public_key;      // 64 hex digits that must be the signer's; empty = any
+};
+
+// Checks the text of a receipt without its home: the signature, that epsilon and its brackets
+// follow from the events, and the adapter's files if a folder is given. kAuth if one of them does
+// not hold, kFormat, kIncompatible, kNotFound.
+Result<ReceiptReport> VerifyReceipt(std::string_view receipt, const ReceiptChecks& checks);
+
+// The receipt of an adapter of the home. kPolicy for one without privacy.
+Result<std::string> AdapterReceipt(const Home& home, const std::string& id);
 
 }  // namespace selvedge

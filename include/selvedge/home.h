@@ -132,8 +132,22 @@ struct Release {  // one training run's entry in the ledger
   double sampling_rate = 1;
   double noise_multiplier = 0;
   int64_t steps = 0;   // charged
+  int64_t groups = 0;  // that took part
   double epsilon = 0;  // of this release alone
   std::string at;
+};
+
+struct BudgetBlock {         // the groups whose first record came in on one day
+  std::string arrived;       // UTC date
+  int64_t groups = 0;        // with consent, held-out ones left out
+  int64_t retired = 0;       // of them, with too little left to be trained on again
+  double epsilon_spent = 0;  // of the one that spent most
+  double epsilon_least = 0;  // of the one that spent least
+};
+
+struct BurnDownPoint {
+  std::string at;           // when the release was planned
+  double epsilon_left = 0;  // after it, of the group that spent most
 };
 
 struct PrivacyStatus {
@@ -143,8 +157,12 @@ struct PrivacyStatus {
   double epsilon_left = 0;
   double delta = 0;
   int64_t groups = 0;
+  int64_t groups_retired = 0;
   bool ledger_intact = true;
+  std::string ledger_problem;  // what is wrong and what to do; empty if intact
   std::vector<Release> releases;
+  std::vector<BudgetBlock> blocks;       // by date
+  std::vector<BurnDownPoint> burn_down;  // by time
 };
 
 enum class Condition { kCharging, kIdle, kCool, kUnmetered };
@@ -198,7 +216,10 @@ struct TrainProgress {
 
 struct TrainReport {
   std::string job_id;
-  std::string state;  // "done" | "stopped"
+  std::string state;            // "done" | "stopped"
+  int64_t groups = 0;           // that took part
+  int64_t groups_retired = 0;   // that did not, because their budget is spent
+  int64_t near_duplicates = 0;  // records that nearly repeat one of another group: protected less
   int64_t steps = 0;
   int64_t label_tokens = 0;
   double label_tokens_per_s = 0;

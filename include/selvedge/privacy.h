@@ -24,6 +24,9 @@ struct PrivacyStatement {
   std::string neighbouring = "zero-out";  // one group's contribution replaced by nothing
 };
 
+// The statement as one sentence; "no differential privacy" if it makes no claim.
+std::string Describe(const PrivacyStatement& statement);
+
 // `steps` releases of the Poisson-subsampled (or, with sampling_rate 1, plain) Gaussian mechanism.
 struct MechanismEvent {
   double sampling_rate = 1;     // in [0, 1]

@@ -1,6 +1,7 @@
 #pragma once
 // Everything of the C++ API.
 
+#include <selvedge/audit.h>
 #include <selvedge/engine.h>
 #include <selvedge/home.h>
 #include <selvedge/model_tools.h>

@@ -12,6 +12,9 @@
 namespace selvedge::privacy {
 namespace {
 
+// The share of delta that belongs to mu^2; the orders get equal parts of the rest.
+constexpr double kGaussianShare = 0.9;
+
 Spent CostOfOneStep(const MechanismEvent& event) {
   Spent cost;
   for (size_t i = 0; i < kFilterOrders.size(); ++i) {
@@ -25,22 +28,41 @@ Spent CostOfOneStep(const MechanismEvent& event) {
   return cost;
 }
 
-// spent + steps * cost. Every product and sum is nudged up, so that rounding never loses a charge.
-Spent Add(const Spent& spent, const Spent& cost, int64_t steps) {
+}  // namespace
+
+Result<Spent> CostOf(const MechanismEvent& event) {
+  SELVEDGE_RETURN_IF_ERROR(CheckEvents({event}));
+  return Add({}, CostOfOneStep(event), event.steps);
+}
+
+Spent Add(const Spent& spent, const Spent& cost, int64_t times) {
+  // Every product and sum is nudged up, so that rounding never loses a charge.
   constexpr double kUp = 1 + 4e-16;
-  const auto times = static_cast<double>(steps);
+  const auto factor = static_cast<double>(times);
   Spent sum;
   for (size_t i = 0; i < kFilterOrders.size(); ++i) {
-    sum.rdp[i] = (spent.rdp[i] + times * cost.rdp[i]) * kUp;
+    sum.rdp[i] = (spent.rdp[i] + factor * cost.rdp[i]) * kUp;
   }
-  sum.mu_squared = (spent.mu_squared + times * cost.mu_squared) * kUp;
-  const int64_t room = std::numeric_limits<int64_t>::max() - spent.sampled_steps;
-  sum.sampled_steps =
-      cost.sampled_steps == 0 ? spent.sampled_steps : spent.sampled_steps + std::min(room, steps);
+  sum.mu_squared = (spent.mu_squared + factor * cost.mu_squared) * kUp;
+  constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+  const bool fits =
+      cost.sampled_steps == 0 || times <= (kMost - spent.sampled_steps) / cost.sampled_steps;
+  sum.sampled_steps = fits ? spent.sampled_steps + times * cost.sampled_steps : kMost;
   return sum;
 }
 
-}  // namespace
+double FilterEpsilon(const Spent& spent, double delta) {
+  const double rdp_delta = delta * (1 - kGaussianShare) / static_cast<double>(kFilterOrders.size());
+  double epsilon = std::numeric_limits<double>::infinity();
+  for (size_t i = 0; i < kFilterOrders.size(); ++i) {
+    epsilon = std::min(epsilon, EpsilonFromRdp(spent.rdp[i], kFilterOrders[i], rdp_delta));
+  }
+  if (spent.sampled_steps == 0) {
+    epsilon =
+        std::min(epsilon, GaussianEpsilon(std::sqrt(spent.mu_squared), delta * kGaussianShare));
+  }
+  return epsilon;
+}
 
 Result<BudgetFilter> BudgetFilter::Create(double epsilon, double delta, const Spent& spent) {
   if (!(epsilon > 0 && std::isfinite(epsilon))) {
@@ -59,23 +81,9 @@ Result<BudgetFilter> BudgetFilter::Create(double epsilon, double delta, const Sp
   return BudgetFilter(epsilon, delta, spent);
 }
 
-double BudgetFilter::EpsilonOf(const Spent& spent) const {
-  const double rdp_delta = delta_ / 2 / static_cast<double>(kFilterOrders.size());
-  double epsilon = std::numeric_limits<double>::infinity();
-  for (size_t i = 0; i < kFilterOrders.size(); ++i) {
-    epsilon = std::min(epsilon, EpsilonFromRdp(spent.rdp[i], kFilterOrders[i], rdp_delta));
-  }
-  if (spent.sampled_steps == 0) {
-    epsilon = std::min(epsilon, GaussianEpsilon(std::sqrt(spent.mu_squared), delta_ / 2));
-  }
-  return epsilon;
-}
-
-double BudgetFilter::epsilon_spent() const { return EpsilonOf(spent_); }
-
 Result<bool> BudgetFilter::WouldExceed(const MechanismEvent& event) const {
   SELVEDGE_RETURN_IF_ERROR(CheckEvents({event}));
-  return EpsilonOf(Add(spent_, CostOfOneStep(event), event.steps)) > epsilon_;
+  return FilterEpsilon(Add(spent_, CostOfOneStep(event), event.steps), delta_) > epsilon_;
 }
 
 Status BudgetFilter::Charge(const MechanismEvent& event) {
@@ -94,10 +102,10 @@ Result<int64_t> BudgetFilter::StepsLeft(const MechanismEvent& event) const {
   const Spent cost = CostOfOneStep(event);
   int64_t fits = 0;
   int64_t tried = event.steps;
-  if (EpsilonOf(Add(spent_, cost, tried)) <= epsilon_) return tried;
+  if (FilterEpsilon(Add(spent_, cost, tried), delta_) <= epsilon_) return tried;
   while (tried - fits > 1) {
     const int64_t middle = fits + (tried - fits) / 2;
-    (EpsilonOf(Add(spent_, cost, middle)) <= epsilon_ ? fits : tried) = middle;
+    (FilterEpsilon(Add(spent_, cost, middle), delta_) <= epsilon_ ? fits : tried) = middle;
   }
   return fits;
 }

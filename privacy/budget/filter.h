@@ -9,12 +9,12 @@
 //   - mu^2 of Gaussian releases (Smith and Thakurta 2022, 2203.12922; Koskela, Tobaben, Honkela
 //     2023, 2209.15596).
 // The filter lets a release pass while any one of them is within its limit, and which one that is
-// may depend on the outputs. So delta is shared out: half for mu^2, the other half in equal parts
-// for the orders. Paths that end within the limit of part i contribute at most delta_i to
-// E[(1 - e^(epsilon - loss))_+], because up to there they are paths of the mechanism stopped by i,
-// and the parts add up to delta.
+// may depend on the outputs. So delta is shared out: nine tenths for mu^2, which full batches (the
+// default) need, the rest in equal parts for the orders. Paths that end within the limit of part i
+// contribute at most delta_i to E[(1 - e^(epsilon - loss))_+], because up to there they are paths
+// of the mechanism stopped by i, and the parts add up to delta.
 //
-// One filter belongs to one block: groups whose records may enter the same releases.
+// One filter belongs to one block: the groups that took part in the same releases so far.
 
 #include <array>
 #include <cstddef>
@@ -35,6 +35,15 @@ struct Spent {
   int64_t sampled_steps = 0;                       // with sampling: mu^2 cannot count these
 };
 
+// What all steps of `event` cost. kUsage if it is out of range.
+Result<Spent> CostOf(const MechanismEvent& event);
+
+// spent + times * cost, never rounded down. `times` >= 0.
+Spent Add(const Spent& spent, const Spent& cost, int64_t times = 1);
+
+// The smallest epsilon of a budget at delta under which these charges would have passed.
+double FilterEpsilon(const Spent& spent, double delta);
+
 class BudgetFilter {
  public:
   // epsilon > 0 and finite, delta in (0, 1); kUsage otherwise, or if `spent` holds a negative or
@@ -50,14 +59,12 @@ class BudgetFilter {
   // How many steps of this kind still fit, at most event.steps.
   Result<int64_t> StepsLeft(const MechanismEvent& event) const;
 
-  // The smallest epsilon of a budget under which all charges so far would have passed.
-  double epsilon_spent() const;
+  double epsilon_spent() const { return FilterEpsilon(spent_, delta_); }
   const Spent& spent() const { return spent_; }
 
  private:
   BudgetFilter(double epsilon, double delta, const Spent& spent)
       : epsilon_(epsilon), delta_(delta), spent_(spent) {}
-  double EpsilonOf(const Spent& spent) const;
 
   double epsilon_;
   double delta_;

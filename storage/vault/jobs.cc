@@ -1,5 +1,10 @@
 #include "storage/vault/jobs.h"
 
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "core/digest.h"
+#include "storage/vault/ledger.h"
 #include "storage/vault/timestamp.h"
 
 namespace selvedge::vault {
@@ -24,6 +29,15 @@ Result<std::vector<std::string>> ReadIds(Statement& s) {
 }
 
 }  // namespace
+
+std::string GroupsDigest(const std::vector<Bytes>& groups) {
+  std::vector<std::string> keys;
+  for (const Bytes& key : groups) keys.push_back(core::Hex(key));
+  std::sort(keys.begin(), keys.end());
+  core::Sha256 hash;
+  for (const std::string& key : keys) hash.Update(key).Update("\n");
+  return core::Hex(hash.Finish());
+}
 
 Status Jobs::Insert(const Job& job) const {
   SELVEDGE_ASSIGN_OR_RETURN(
@@ -121,6 +135,18 @@ Result<std::vector<Bytes>> Jobs::Groups(std::string_view job_id) const {
     if (!more) return out;
     out.push_back(rows.Blob(0));
   }
+}
+
+Result<bool> Jobs::GroupsMatch(const Ledger& ledger) const {
+  SELVEDGE_ASSIGN_OR_RETURN(const std::vector<LedgerRow> plans, ledger.Rows({"plan"}));
+  for (const LedgerRow& plan : plans) {
+    const auto body = nlohmann::json::parse(plan.body, nullptr, false);
+    if (!body.is_object()) return false;
+    if (!body.contains("groups_digest")) continue;
+    SELVEDGE_ASSIGN_OR_RETURN(const std::vector<Bytes> groups, Groups(plan.subject));
+    if (body["groups_digest"] != GroupsDigest(groups)) return false;
+  }
+  return true;
 }
 
 Result<std::vector<std::string>> Jobs::UnfinishedWithSource(std::string_view source) const {

@@ -30,6 +30,12 @@ struct JobRecord {
   std::string source;
 };
 
+// Hex SHA-256 over the keys in hex, sorted, each with a line end: what the ledger remembers of
+// them.
+std::string GroupsDigest(const std::vector<Bytes>& groups);
+
+class Ledger;
+
 class Jobs {
  public:
   explicit Jobs(const Database* db) : db_(db) {}
@@ -47,6 +53,10 @@ class Jobs {
   // The groups of a job, written once when it starts.
   Status SetGroups(std::string_view job_id, const std::vector<Bytes>& groups) const;
   Result<std::vector<Bytes>> Groups(std::string_view job_id) const;  // by key
+
+  // Whether each private job's groups are those that its plan row in the ledger names. Rows of
+  // version 1 name none.
+  Result<bool> GroupsMatch(const Ledger& ledger) const;
 
   // Jobs that can still be resumed ("running" or "stopped") and took in the record or the source.
   Result<std::vector<std::string>> UnfinishedWithSource(std::string_view source) const;

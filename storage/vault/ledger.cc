@@ -140,7 +140,7 @@ Result<std::vector<LedgerRow>> Ledger::Rows(const std::vector<std::string_view>&
     SELVEDGE_ASSIGN_OR_RETURN(const bool more, rows.Step());
     if (!more) return out;
     LedgerRow row = ReadRow(rows);
-    if (std::find(kinds.begin(), kinds.end(), row.kind) != kinds.end()) {
+    if (kinds.empty() || std::find(kinds.begin(), kinds.end(), row.kind) != kinds.end()) {
       out.push_back(std::move(row));
     }
   }

@@ -48,7 +48,7 @@ class Ledger {
   // back; one ahead of it was written by us and then interrupted, which is fine.
   Result<LedgerCheck> Verify() const;
 
-  // Rows of the kinds asked for, oldest first.
+  // Rows of the kinds asked for (all if none is named), oldest first.
   Result<std::vector<LedgerRow>> Rows(const std::vector<std::string_view>& kinds) const;
   // Hex hash of the newest row, 64 zeros if there is none.
   Result<std::string> Head() const;

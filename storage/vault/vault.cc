@@ -305,6 +305,13 @@ Result<LedgerCheck> Vault::CheckLedger() const {
     else if (!*consents_match)
       check = LedgerCheck{false, "the consents differ from the ledger's"};
   }
+  if (check.ok() && check->intact) {
+    const Result<bool> groups_match = jobs_->GroupsMatch(*ledger_);
+    if (!groups_match.ok())
+      check = groups_match.status();
+    else if (!*groups_match)
+      check = LedgerCheck{false, "the groups of a job differ from the ledger's"};
+  }
   SELVEDGE_RETURN_IF_ERROR(db_->Execute("COMMIT"));
   return check;
 }

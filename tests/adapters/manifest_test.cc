@@ -34,11 +34,12 @@ TEST(Manifest, WritesOneCanonicalLine) {
   EXPECT_EQ(WriteManifest(Sample()),
             R"({"alpha":0.10000000149011612,"base_digest":")" + std::string(64, 'a') +
                 R"(","config_sha256":")" + std::string(64, 'c') +
-                R"(","created":"2026-01-02T03:04:05Z","dp":true,"format_version":1,"id":"ad-1",)"
+                R"(","created":"2026-01-02T03:04:05Z","dp":true,"format_version":2,"id":"ad-1",)"
                 R"("ledger_head":"","parent":"","privacy":{"accountant":"","delta":1e-05,)"
                 R"("epsilon":1.25,"neighbouring":"zero-out","noise_multiplier":0.0,)"
                 R"("sampling":"full-batch","sampling_rate":1.0,"steps":10,"unit":"record"},)"
-                R"("rank":8,"target_modules":["q_proj"],"weights_sha256":")" +
+                R"("rank":8,"receipt_sha256":"","target_modules":["q_proj"],"tensors":0,)"
+                R"("weights_sha256":")" +
                 std::string(64, 'b') + R"("})");
 }
 
@@ -49,6 +50,17 @@ TEST(Manifest, ReadsBackTheSame) {
   EXPECT_EQ(WriteManifest(*read), text);
   EXPECT_EQ(read->alpha, 0.1f);
   EXPECT_EQ(read->privacy.delta, 1e-5);
+}
+
+TEST(Manifest, Version1HadNoReceipt) {
+  Json json = Json::parse(WriteManifest(Sample()));
+  json["format_version"] = 1;
+  EXPECT_EQ(ReadManifest(json.dump()).status().code(), StatusCode::kIncompatible);
+  json.erase("tensors");
+  json.erase("receipt_sha256");
+  const auto read = ReadManifest(json.dump());
+  ASSERT_TRUE(read.ok()) << read.status().message();
+  EXPECT_EQ(WriteManifest(*read), json.dump());
 }
 
 void ExpectField(const std::string& field, const Json& value, StatusCode code) {
@@ -64,7 +76,7 @@ void ExpectField(const std::string& field, const Json& value, StatusCode code) {
 TEST(Manifest, UnknownFieldsAreCriticalUnlessTheySayOtherwise) {
   ExpectField("needs_new_thing", true, StatusCode::kIncompatible);
   ExpectField("x_comment", "hello", StatusCode::kOk);
-  ExpectField("format_version", 2, StatusCode::kIncompatible);
+  ExpectField("format_version", 3, StatusCode::kIncompatible);
   ExpectField("format_version", 0, StatusCode::kFormat);
 }
 

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "adapters/manifest.h"
+#include "adapters/signature.h"
 #include "tests/adapters/sample_adapter.h"
 
 namespace selvedge::adapters {
@@ -24,10 +25,16 @@ Manifest SampleManifest() {
   return manifest;
 }
 
+// Bytes that stand for a receipt; what is in it is sdk's matter.
+Result<std::string> SampleReceipt(const Manifest& manifest) {
+  return "receipt of " + manifest.weights_sha256 + "\n";
+}
+
 class Store : public ::testing::Test {
  protected:
   void SetUp() override {
-    const auto written = WriteAdapter(path_, SampleAdapter(), SampleManifest(), SampleBase(), key_);
+    const auto written =
+        WriteAdapter(path_, SampleAdapter(), SampleManifest(), SampleBase(), key_, SampleReceipt);
     ASSERT_TRUE(written.ok()) << written.status().message();
     manifest_ = *written;
   }
@@ -48,7 +55,7 @@ TEST_F(Store, ReadsWhatItWrote) {
   EXPECT_EQ(read->manifest.target_modules.size(), 7u);
 }
 
-TEST_F(Store, LeavesOnlyTheFourFilesAndNoStaging) {
+TEST_F(Store, LeavesOnlyItsFilesAndNoStaging) {
   std::set<std::string> names;
   for (const auto& entry : std::filesystem::directory_iterator(path_)) {
     names.insert(entry.path().filename());
@@ -57,12 +64,13 @@ TEST_F(Store, LeavesOnlyTheFourFilesAndNoStaging) {
     EXPECT_EQ(info.st_mode & 0777, 0600u) << entry.path();
   }
   EXPECT_EQ(names, (std::set<std::string>{"adapter_config.json", "adapter_model.safetensors",
-                                          "manifest.json", "manifest.sig"}));
+                                          "manifest.json", "manifest.sig", "receipt.json"}));
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_.path()), {}), 1);
 }
 
 TEST_F(Store, NeverReplacesAnAdapter) {
-  const auto again = WriteAdapter(path_, SampleAdapter(), SampleManifest(), SampleBase(), key_);
+  const auto again =
+      WriteAdapter(path_, SampleAdapter(), SampleManifest(), SampleBase(), key_, SampleReceipt);
   EXPECT_EQ(again.status().code(), StatusCode::kIo);
   EXPECT_TRUE(Read().ok());
 }
@@ -86,8 +94,8 @@ TEST_F(Store, EveryFlippedBitOfManifestAndSignatureIsAuth) {
   EXPECT_TRUE(Read().ok());
 }
 
-TEST_F(Store, AFlippedBitInAnyByteOfConfigAndWeightsIsAuth) {
-  for (const char* name : {"/adapter_config.json", "/adapter_model.safetensors"}) {
+TEST_F(Store, AFlippedBitInAnyByteOfConfigWeightsAndReceiptIsAuth) {
+  for (const char* name : {"/adapter_config.json", "/adapter_model.safetensors", "/receipt.json"}) {
     const size_t bytes = std::filesystem::file_size(path_ + name);
     for (size_t i = 0; i < bytes; ++i) {
       FlipBit(path_ + name, i * 8 + i % 8);
@@ -116,6 +124,7 @@ TEST_F(Store, MissingFilesAreNamed) {
   const std::pair<const char*, StatusCode> files[] = {
       {"manifest.json", StatusCode::kAuth},
       {"manifest.sig", StatusCode::kAuth},
+      {"receipt.json", StatusCode::kAuth},
       {"adapter_config.json", StatusCode::kFormat},
       {"adapter_model.safetensors", StatusCode::kFormat}};
   for (const auto& [name, code] : files) {
@@ -145,11 +154,43 @@ TEST_F(Store, PartsOfTwoSignedAdaptersDoNotMix) {
   adapter.tensors[0].b[0] += 1;
   Manifest manifest = SampleManifest();
   manifest.id = "ad-2";
-  ASSERT_TRUE(WriteAdapter(second, adapter, manifest, SampleBase(), key_).ok());
+  ASSERT_TRUE(WriteAdapter(second, adapter, manifest, SampleBase(), key_, SampleReceipt).ok());
   Spill(path_ + "/adapter_model.safetensors", Slurp(second + "/adapter_model.safetensors"));
   EXPECT_EQ(Read().status().code(), StatusCode::kAuth);
   Spill(path_ + "/manifest.sig", Slurp(second + "/manifest.sig"));
   EXPECT_EQ(Read().status().code(), StatusCode::kAuth);
+}
+
+// Signs whatever manifest the tests want, beside the files that are there.
+void Resign(const std::string& path, const Manifest& manifest, const SigningKey& key) {
+  const std::string text = WriteManifest(manifest);
+  const Signature signature =
+      SignManifest({reinterpret_cast<const uint8_t*>(text.data()), text.size()}, key);
+  Spill(path + "/manifest.json", text);
+  Spill(path + "/manifest.sig", std::string(signature.begin(), signature.end()));
+}
+
+TEST_F(Store, TensorsOtherThanTheDeclaredOnesAreRefused) {
+  Manifest manifest = manifest_;
+  manifest.tensors = manifest_.tensors - 1;
+  Resign(path_, manifest, key_);
+  EXPECT_EQ(Read().status().code(), StatusCode::kFormat);
+  EXPECT_THAT(Read().status().message(), HasSubstr("14 weights, the manifest declares 13"));
+  manifest = manifest_;
+  manifest.target_modules.pop_back();
+  Resign(path_, manifest, key_);
+  EXPECT_EQ(Read().status().code(), StatusCode::kFormat);
+  Resign(path_, manifest_, key_);
+  EXPECT_TRUE(Read().ok());
+}
+
+TEST_F(Store, HandsOutTheReceiptItWasWrittenWith) {
+  EXPECT_EQ(Read()->receipt, *SampleReceipt(manifest_));
+  const std::string other = folder_ / "other";
+  ASSERT_TRUE(WriteAdapter(other, SampleAdapter(), manifest_, SampleBase(), key_).ok());
+  const auto without = ReadAdapter(other, key_.public_key, kBase, SampleBase());
+  ASSERT_TRUE(without.ok()) << without.status().message();
+  EXPECT_EQ(without->receipt, "");
 }
 
 TEST_F(Store, AnOversizedManifestIsALimit) {
@@ -161,7 +202,7 @@ TEST_F(Store, BadManifestsAreNotWritten) {
   Manifest manifest = SampleManifest();
   manifest.id = "../escape";
   const auto written =
-      WriteAdapter(folder_ / "other", SampleAdapter(), manifest, SampleBase(), key_);
+      WriteAdapter(folder_ / "other", SampleAdapter(), manifest, SampleBase(), key_, SampleReceipt);
   EXPECT_EQ(written.status().code(), StatusCode::kFormat);
   EXPECT_FALSE(std::filesystem::exists(folder_ / "other"));
 }

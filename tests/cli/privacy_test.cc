@@ -1,3 +1,6 @@
+#include <fstream>
+#include <iterator>
+
 #include "tests/cli/command.h"
 
 namespace selvedge::cli_test {
@@ -46,6 +49,43 @@ TEST(Privacy, RedactRefusesWhatIsNotUtf8) {
   const Finished finished = sandbox.Run({"privacy", "redact"}, "ab\xFF");
   EXPECT_TRUE(FailsWith(finished, 4));
   EXPECT_NE(finished.err.find("byte 2"), std::string::npos);
+}
+
+TEST(Privacy, StatusDrawsWhatIsLeftOfTheBudget) {
+  const Sandbox sandbox;
+  const std::string home = sandbox.path("home");
+  const auto run = [&](std::vector<std::string> arguments, const std::string& input = "") {
+    arguments.insert(arguments.end(), {"--home", home});
+    return sandbox.Run(arguments, input);
+  };
+  ASSERT_EQ(run({"init", "--epsilon", "4"}).exit_code, 0);
+  EXPECT_EQ(run({"privacy", "status"}).out.find("epsilon left"), std::string::npos)
+      << "nothing to draw yet";
+  ASSERT_EQ(run({"consent", "grant", "--source", "notes"}).exit_code, 0);
+  std::string lines;
+  for (int i = 0; i < 60; ++i) lines += "Line " + std::to_string(i) + " is about the red boat.\n";
+  ASSERT_EQ(run({"record", "--source", "notes"}, lines).exit_code, 0);
+  const auto trained = run({"train", "--now", "--steps", "2", "--epsilon", "2", "--seq-len", "16",
+                            "--target-modules", "v_proj", "--json"})
+                           .Json();
+  EXPECT_EQ(trained["groups_retired"], 0);
+
+  const std::string picture = sandbox.path("budget.svg");
+  const auto status = run({"privacy", "status", "--json", "--svg", picture}).Json();
+  ASSERT_EQ(status["blocks"].size(), 1u);
+  EXPECT_EQ(status["blocks"][0]["groups"], trained["groups"]);
+  ASSERT_EQ(status["burn_down"].size(), 1u);
+  EXPECT_EQ(status["burn_down"][0]["epsilon_left"], status["epsilon_left"]);
+  EXPECT_LT(status["epsilon_left"], 4);
+  std::ifstream file(picture);
+  const std::string svg((std::istreambuf_iterator<char>(file)), {});
+  EXPECT_EQ(svg.rfind("<svg ", 0), 0u);
+  EXPECT_NE(svg.find("<polyline points="), std::string::npos);
+  EXPECT_NE(svg.find("</svg>"), std::string::npos);
+  const std::string plot = run({"privacy", "status"}).out;
+  EXPECT_NE(plot.find("epsilon left, of the group that spent most"), std::string::npos);
+  EXPECT_NE(plot.find("4 |#"), std::string::npos) << plot;
+  EXPECT_TRUE(FailsWith(run({"privacy", "status", "--svg", "/nowhere/x.svg"}), 8));
 }
 
 }  // namespace

@@ -209,6 +209,28 @@ TEST_F(Training, ASpentBudgetRefusesTheNextRun) {
   EXPECT_EQ(home_->Jobs()->size(), 1u);
 }
 
+TEST_F(Training, RecordsThatComeLaterTrainOnWhenTheFirstAreSpent) {
+  MakeWithRecords(60);
+  const auto first = home_->Train(options_now_, nullptr, nullptr);
+  ASSERT_TRUE(first.ok()) << first.status().message();
+  EXPECT_EQ(first->groups_retired, 0);
+  EXPECT_EQ(home_->Train(options_now_, nullptr, nullptr).status().code(), StatusCode::kPolicy);
+  EXPECT_EQ(home_->Privacy()->groups_retired, first->groups);
+
+  Ingest(Lines(60, 1000));
+  const auto second = home_->Train(options_now_, nullptr, nullptr);
+  ASSERT_TRUE(second.ok()) << second.status().message();
+  EXPECT_EQ(second->groups_retired, first->groups);
+  EXPECT_GT(second->groups, 40);
+  const PrivacyStatus status = *home_->Privacy();
+  EXPECT_LE(status.epsilon_spent, 8) << "no group has passed its budget";
+  ASSERT_EQ(status.releases.size(), 2u);
+  EXPECT_EQ(status.releases[1].groups, second->groups);
+  ASSERT_EQ(status.blocks.size(), 1u);
+  EXPECT_EQ(status.blocks[0].groups, first->groups + second->groups);
+  EXPECT_EQ(status.blocks[0].retired, status.blocks[0].groups);
+}
+
 TEST_F(Training, ATimeLimitStopsWithACheckpoint) {
   MakeWithRecords(60);
   options_now_.steps = 5000;

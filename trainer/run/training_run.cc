@@ -1,5 +1,6 @@
 #include "trainer/run/training_run.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <numeric>
@@ -69,6 +70,8 @@ class TrainingRun {
   // All gradients of the step's groups to `add`; kCancelled if stopped.
   template <typename Add>
   Status Gradients(std::span<const uint32_t> sampled, StepSums* sums, const Add& add);
+  // The canaries among the sampled groups: those with numbers behind the real ones.
+  void AddCanaries(std::span<const uint32_t> sampled, privacy::GroupGradientSum* sum) const;
   // Counts the step and decides about a discarded update.
   Status FinishStep(const Status& update, const StepSums& sums);
   Status Checkpoint();
@@ -125,18 +128,34 @@ Status TrainingRun::Gradients(std::span<const uint32_t> sampled, StepSums* sums,
   return complete ? OkStatus() : CancelledError("training: stopped on request");
 }
 
+void TrainingRun::AddCanaries(std::span<const uint32_t> sampled,
+                              privacy::GroupGradientSum* sum) const {
+  if (sampled.empty()) return;
+  std::vector<float> gradient(config_.plan.parameters, 0.0f);
+  for (const uint32_t group : sampled) {
+    float& spike = gradient[config_.canaries[group - groups_.size()]];
+    spike = static_cast<float>(kCanaryNorms * config_.plan.clip_norm);
+    sum->Add(gradient);
+    spike = 0;
+  }
+}
+
 Status TrainingRun::PrivateStep() {
-  const std::vector<uint32_t> sampled =
-      privacy::SampleGroups(config_.plan, static_cast<uint32_t>(groups_.size()), *random_);
+  const std::vector<uint32_t> all = privacy::SampleGroups(
+      config_.plan, static_cast<uint32_t>(groups_.size() + config_.canaries.size()), *random_);
+  const auto first_canary = std::lower_bound(all.begin(), all.end(), groups_.size());
+  const std::span<const uint32_t> sampled(all.begin(), first_canary);
   SELVEDGE_ASSIGN_OR_RETURN(privacy::GroupGradientSum sum,
                             privacy::GroupGradientSum::Create(config_.plan));
   StepSums sums;
   SELVEDGE_RETURN_IF_ERROR(
       Gradients(sampled, &sums, [&sum](const GroupResult& group) { sum.Add(group.gradient); }));
+  AddCanaries({first_canary, all.end()}, &sum);
   SELVEDGE_ASSIGN_OR_RETURN(privacy::SpendReceipt receipt, host_.ledger().Charge(state_.step));
   SELVEDGE_ASSIGN_OR_RETURN(
       privacy::NoisedGradient noised,
       privacy::AddNoise(std::move(sum).Finish(), std::move(receipt), *random_));
+  host_.OnRelease(noised);
   return FinishStep(DpAdam(adam_, layout_.TensorEnds())
                         .Step(std::move(noised), schedule_.Rate(state_.step), &state_.optimizer),
                     sums);
@@ -242,6 +261,11 @@ Result<RunPlan> PlanRun(const inference::Model& model, const std::vector<Group>&
                         " parameters, the adapter trains " + std::to_string(layout.trained()));
     }
     SELVEDGE_RETURN_IF_ERROR(config->plan.Validate());
+    for (const uint64_t coordinate : config->canaries) {
+      if (coordinate < config->plan.parameters) continue;
+      return UsageError("training: canary: coordinate " + std::to_string(coordinate) +
+                        ", the adapter trains " + std::to_string(config->plan.parameters));
+    }
   }
   const int threads = core::ThreadPool(config->threads).threads();
   SELVEDGE_ASSIGN_OR_RETURN(const MemoryPlan memory,

@@ -1,0 +1,35 @@
+#pragma once
+// The SpendLedger of a running job: rows of the vault's ledger.
+
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include <selvedge/status.h>
+
+#include "privacy/mechanism.h"
+#include "sdk/home_impl.h"
+
+namespace selvedge {
+
+// Charges a job's steps: each call writes a row, committed and known to key.json before it returns.
+// A step that is charged again after a crash costs again.
+class JobLedger final : public privacy::SpendLedger {
+ public:
+  // `affordable`: how many more rows the budgets of the job's groups allow.
+  JobLedger(Home::Impl* home, std::string job_id, int64_t affordable)
+      : home_(home), job_id_(std::move(job_id)), affordable_(affordable) {}
+
+  // 0-based number of the first step that was charged here, or -1.
+  int64_t first_step() const { return first_step_; }
+
+ private:
+  Status WriteCharge(int64_t step) override;
+
+  Home::Impl* home_;
+  std::string job_id_;
+  int64_t affordable_;
+  int64_t first_step_ = -1;
+};
+
+}  // namespace selvedge

@@ -1,0 +1,274 @@
+#include "sdk/receipt.h"
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include <selvedge/adapters.h>
+
+#include "adapters/manifest.h"
+#include "adapters/peft.h"
+#include "adapters/signature.h"
+#include "adapters/strict_json.h"
+#include "core/digest.h"
+#include "core/file_io.h"
+#include "privacy/accounting/lower_bound.h"
+
+namespace selvedge {
+namespace {
+
+using Json = nlohmann::json;  // sorted keys: one spelling
+
+constexpr int64_t kVersion = 1;
+// How far two computations of the same bound may lie apart: other processors round otherwise.
+constexpr double kTolerance = 1e-6;
+
+std::span<const uint8_t> AsBytes(std::string_view text) {
+  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
+}
+
+// Every valid upper bound by name, and the rigorous lower one.
+struct Bounds {
+  std::vector<std::pair<std::string, double>> upper;
+  double lower = 0;
+};
+
+Result<Bounds> BoundsOf(const std::vector<MechanismEvent>& events, double delta) {
+  Bounds bounds;
+  const bool sampled = std::any_of(events.begin(), events.end(),
+                                   [](const MechanismEvent& e) { return e.sampling_rate < 1; });
+  SELVEDGE_ASSIGN_OR_RETURN(const double rdp, ComputeEpsilon(events, delta, Accountant::kRdp));
+  if (!sampled) {
+    SELVEDGE_ASSIGN_OR_RETURN(const double exact, ComputeEpsilon(events, delta));
+    bounds.upper.emplace_back("gaussian", exact);
+  } else if (const auto pld = ComputeEpsilon(events, delta, Accountant::kPld); pld.ok()) {
+    bounds.upper.emplace_back("pld", *pld);
+  }
+  bounds.upper.emplace_back("rdp", rdp);
+  SELVEDGE_ASSIGN_OR_RETURN(bounds.lower, privacy::EpsilonLowerBound(events, delta));
+  return bounds;
+}
+
+Status Wrong(const std::string& what) { return AuthError("receipt: " + what); }
+Status Malformed(const std::string& what) { return FormatError("receipt: " + what); }
+
+// Reads one field; keeps the first fault.
+class Reader {
+ public:
+  explicit Reader(const Json& object) : object_(object) {}
+  double Number(const char* name) {
+    const auto at = Find(name);
+    if (at == object_.end() || !at->is_number()) return Fail(name, 0.0);
+    const double value = at->get<double>();
+    return std::isfinite(value) && value >= 0 ? value : Fail(name, 0.0);
+  }
+  int64_t Integer(const char* name) {
+    const auto at = Find(name);
+    return at != object_.end() && at->is_number_integer() ? at->get<int64_t>()
+                                                          : Fail(name, int64_t{0});
+  }
+  std::string Text(const char* name) {
+    const auto at = Find(name);
+    return at != object_.end() && at->is_string() ? at->get<std::string>()
+                                                  : Fail(name, std::string());
+  }
+  Json Value(const char* name) {
+    const auto at = Find(name);
+    return at != object_.end() ? *at : Fail(name, Json());
+  }
+  const Status& status() const { return status_; }
+
+ private:
+  Json::const_iterator Find(const char* name) const {
+    return object_.is_object() ? object_.find(name) : object_.end();
+  }
+  template <typename T>
+  T Fail(const char* name, T value) {
+    if (status_.ok())
+      status_ = Malformed(std::string("field '") + name + "': missing or of another kind");
+    return value;
+  }
+  const Json& object_;
+  Status status_;
+};
+
+Result<std::vector<MechanismEvent>> ReadEvents(const Json& list) {
+  if (!list.is_array() || list.empty() || list.size() > 1000)
+    return Malformed("field 'events': must list releases");
+  std::vector<MechanismEvent> events;
+  for (const auto& item : list) {
+    Reader reader(item);
+    events.push_back({reader.Number("sampling_rate"), reader.Number("noise_multiplier"),
+                      reader.Integer("steps")});
+    SELVEDGE_RETURN_IF_ERROR(reader.status());
+  }
+  return events;
+}
+
+bool Near(double a, double b) { return std::abs(a - b) <= kTolerance * std::max(1.0, std::abs(b)); }
+
+// What the receipt claims must follow from its own events.
+Status CheckClaims(const PrivacyStatement& s, const std::vector<MechanismEvent>& events,
+                   const Json& bounds, double lower, ReceiptReport* report) {
+  int64_t steps = 0;
+  for (const MechanismEvent& event : events) {
+    steps += event.steps;
+    if (event.sampling_rate != s.sampling_rate || event.noise_multiplier != s.noise_multiplier) {
+      return Wrong("events: are not those of its privacy statement");
+    }
+  }
+  if (steps != s.steps) {
+    return Wrong("steps: the statement says " + std::to_string(s.steps) + ", the events " +
+                 std::to_string(steps));
+  }
+  if (s.sampling != (s.sampling_rate < 1 ? "poisson" : "full-batch") ||
+      s.neighbouring != "zero-out") {
+    return Wrong(
+        "statement: its sampling or neighbouring is not what the events are accounted for");
+  }
+  SELVEDGE_ASSIGN_OR_RETURN(const Bounds recomputed, BoundsOf(events, s.delta));
+  report->epsilon_recomputed = HUGE_VAL;
+  for (const auto& [name, value] : recomputed.upper) {
+    report->epsilon_recomputed = std::min(report->epsilon_recomputed, value);
+    if (!bounds.is_object() || !bounds.contains(name) || !bounds[name].is_number() ||
+        !Near(bounds[name].get<double>(), value)) {
+      return Wrong("bounds: '" + name + "' is not what its events give");
+    }
+  }
+  report->epsilon_lower = recomputed.lower;
+  if (!Near(s.epsilon, report->epsilon_recomputed)) {
+    return Wrong("epsilon: says " + std::to_string(s.epsilon) + ", its events give " +
+                 std::to_string(report->epsilon_recomputed));
+  }
+  return Near(lower, recomputed.lower) ? OkStatus()
+                                       : Wrong("epsilon_lower: is not what its events give");
+}
+
+Status CheckFile(const std::string& folder, const char* name, const std::string& sha256) {
+  SELVEDGE_ASSIGN_OR_RETURN(const std::vector<uint8_t> bytes,
+                            core::ReadFile(folder + "/" + name, adapters::kMaxWeightsBytes));
+  if (core::Hex(core::Sha256Of(bytes)) == sha256) return OkStatus();
+  return Wrong(std::string("adapter: ") + name + ": is not the file that it was given for");
+}
+
+struct Lines {
+  std::string_view body;
+  Json seal;
+};
+
+Result<Lines> Split(std::string_view text) {
+  if (text.size() > adapters::kMaxReceiptBytes) {
+    return LimitError("receipt: larger than " + std::to_string(adapters::kMaxReceiptBytes) +
+                      " bytes");
+  }
+  const size_t end = text.find('\n');
+  if (end == std::string_view::npos) return Malformed("must be two lines, receipt and seal");
+  std::string_view seal = text.substr(end + 1);
+  if (seal.ends_with('\n')) seal.remove_suffix(1);
+  SELVEDGE_ASSIGN_OR_RETURN(Json parsed, adapters::ParseObject(seal, "receipt: seal"));
+  return Lines{text.substr(0, end), std::move(parsed)};
+}
+
+// The public key of the seal, whose signature is good.
+Result<adapters::PublicKey> CheckSeal(const Lines& lines) {
+  Reader reader(lines.seal);
+  const std::string key_text = reader.Text("public_key");
+  const std::string signature_text = reader.Text("signature");
+  SELVEDGE_RETURN_IF_ERROR(reader.status());
+  const auto key_bytes = core::FromHex(key_text);
+  const auto signature = core::FromHex(signature_text);
+  adapters::PublicKey key;
+  if (!key_bytes.ok() || !signature.ok() || key_bytes->size() != key.size() ||
+      core::Hex(*key_bytes) != key_text || core::Hex(*signature) != signature_text) {
+    return Malformed("seal: key and signature must be lower-case hexadecimal");
+  }
+  std::copy(key_bytes->begin(), key_bytes->end(), key.begin());
+  SELVEDGE_RETURN_IF_ERROR(adapters::VerifyReceiptSignature(AsBytes(lines.body), *signature, key));
+  return key;
+}
+
+}  // namespace
+
+Result<std::string> WriteReceipt(const adapters::Manifest& m, const ReceiptFacts& facts,
+                                 const adapters::SigningKey& key) {
+  SELVEDGE_ASSIGN_OR_RETURN(const Bounds bounds, BoundsOf(facts.events, m.privacy.delta));
+  Json events = Json::array();
+  for (const MechanismEvent& e : facts.events) {
+    events.push_back({{"sampling_rate", e.sampling_rate},
+                      {"noise_multiplier", e.noise_multiplier},
+                      {"steps", e.steps}});
+  }
+  Json upper = Json::object();
+  for (const auto& [name, value] : bounds.upper) upper[name] = value;
+  const Json body = {
+      {"format", "selvedge-receipt"},
+      {"version", kVersion},
+      {"adapter_id", m.id},
+      {"created", m.created},
+      {"base_digest", m.base_digest},
+      {"weights_sha256", m.weights_sha256},
+      {"config_sha256", m.config_sha256},
+      {"target_modules", m.target_modules},
+      {"tensors", m.tensors},
+      {"statement", adapters::PrivacyJson(m.privacy)},
+      {"events", events},
+      {"bounds", upper},
+      {"epsilon_lower", bounds.lower},
+      {"mechanism",
+       {{"noise", "discrete-gaussian"},
+        {"clipping", "flat-l2"},
+        {"clip_norm", facts.clip_norm},
+        {"divisor", facts.divisor},
+        {"groups", facts.groups}}},
+      {"lifetime", {{"epsilon_budget", facts.epsilon_budget}, {"delta", m.privacy.delta}}},
+      {"ledger", {{"rows", facts.ledger.rows}, {"head", core::Hex(facts.ledger.mac)}}}};
+  const std::string text = body.dump(-1, ' ', false, Json::error_handler_t::replace);
+  const Json seal = {{"public_key", core::Hex(key.public_key)},
+                     {"signature", core::Hex(adapters::SignReceipt(AsBytes(text), key))}};
+  return text + "\n" + seal.dump() + "\n";
+}
+
+Result<ReceiptReport> VerifyReceipt(std::string_view receipt, const ReceiptChecks& checks) {
+  SELVEDGE_ASSIGN_OR_RETURN(const Lines lines, Split(receipt));
+  SELVEDGE_ASSIGN_OR_RETURN(const adapters::PublicKey key, CheckSeal(lines));
+  ReceiptReport report;
+  report.public_key = core::Hex(key);
+  if (!checks.public_key.empty() && checks.public_key != report.public_key) {
+    return Wrong("signature: is by another key, " + report.public_key);
+  }
+  SELVEDGE_ASSIGN_OR_RETURN(const Json body, adapters::ParseObject(lines.body, "receipt"));
+  Reader reader(body);
+  if (reader.Text("format") != "selvedge-receipt") return Malformed("is no receipt of Selvedge");
+  if (reader.Integer("version") != kVersion) {
+    return IncompatibleError("receipt: version: this SDK reads version " +
+                             std::to_string(kVersion));
+  }
+  report.adapter_id = reader.Text("adapter_id");
+  report.created = reader.Text("created");
+  report.base_digest = reader.Text("base_digest");
+  report.weights_sha256 = reader.Text("weights_sha256");
+  const std::string config_sha256 = reader.Text("config_sha256");
+  const double lower = reader.Number("epsilon_lower");
+  const Json bounds = reader.Value("bounds");
+  const Json ledger_field = reader.Value("ledger");
+  Reader ledger(ledger_field);
+  report.ledger_rows = ledger.Integer("rows");
+  report.ledger_head = ledger.Text("head");
+  SELVEDGE_RETURN_IF_ERROR(ledger.status());
+  const Json lifetime_field = reader.Value("lifetime");
+  Reader lifetime(lifetime_field);
+  report.epsilon_budget = lifetime.Number("epsilon_budget");
+  SELVEDGE_RETURN_IF_ERROR(lifetime.status());
+  SELVEDGE_ASSIGN_OR_RETURN(report.privacy, adapters::ReadPrivacy(reader.Value("statement")));
+  SELVEDGE_ASSIGN_OR_RETURN(const auto events, ReadEvents(reader.Value("events")));
+  SELVEDGE_RETURN_IF_ERROR(reader.status());
+  SELVEDGE_RETURN_IF_ERROR(CheckClaims(report.privacy, events, bounds, lower, &report));
+  if (checks.adapter_folder.empty()) return report;
+  SELVEDGE_RETURN_IF_ERROR(
+      CheckFile(checks.adapter_folder, "adapter_model.safetensors", report.weights_sha256));
+  SELVEDGE_RETURN_IF_ERROR(CheckFile(checks.adapter_folder, "adapter_config.json", config_sha256));
+  report.adapter_checked = true;
+  return report;
+}
+
+}  // namespace selvedge

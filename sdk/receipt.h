@@ -1,0 +1,33 @@
+#pragma once
+// The receipt of a private training run: what was released, what that costs at most and at least,
+// and which ledger stands behind it, signed so that it can be checked without the home.
+// docs/formats/receipt.md.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <selvedge/privacy.h>
+#include <selvedge/status.h>
+
+#include "adapters/lora.h"
+#include "adapters/store.h"
+#include "storage/vault/key_blob.h"
+
+namespace selvedge {
+
+// What the manifest does not say of a run.
+struct ReceiptFacts {
+  std::vector<MechanismEvent> events;  // all releases of the run, repetitions included
+  double clip_norm = 0;
+  double divisor = 0;
+  int64_t groups = 0;
+  double epsilon_budget = 0;  // of a group's lifetime, at the manifest's delta
+  vault::LedgerHead ledger;   // the newest row when the run ended
+};
+
+// The two lines of receipt.json. The manifest's digests must be filled in.
+Result<std::string> WriteReceipt(const adapters::Manifest& manifest, const ReceiptFacts& facts,
+                                 const adapters::SigningKey& key);
+
+}  // namespace selvedge
