@@ -60,7 +60,7 @@ TEST_F(RecordsTest, FiltersBySourceIdTimeAndLimit) {
   EXPECT_EQ(vault_->records().Find(limited)->size(), 2u);
   RecordFilter nonsense;
   nonsense.before = "soon";
-  EXPECT_EQ(vault_->records().Find(nonsense).status().code(), StatusCode::kFormat);
+  EXPECT_EQ(vault_->records().Find(nonsense).status().code(), StatusCode::kUsage);
   EXPECT_EQ(vault_->records().Delete(by_source)->size(), 1u);
   EXPECT_EQ(vault_->records().Stats({})->records, 2);
 }
