@@ -57,7 +57,7 @@ OptimizerState OptimizerState::Start(std::vector<float> weights, size_t tensors)
   state.first_moment.assign(weights.size(), 0.0f);
   state.second_moment.assign(weights.size(), 0.0f);
   state.average = weights;
-  state.noise.resize(tensors);
+  state.moment_noise.resize(tensors);
   state.weights = std::move(weights);
   return state;
 }
@@ -97,12 +97,12 @@ Status DpAdam::Step(privacy::NoisedGradient gradient, double learning_rate,
     const double mean = sum / static_cast<double>(end - begin) / correction;
     const double signal = std::max(0.0, mean - noise);
     const double root = std::sqrt(std::max(signal, options_.noise_floor * noise));
-    NoiseTrace& trace = next.noise[tensor];
-    trace.MoveMoment(options_.beta1, noise);
-    const double left = trace.mm / (first_correction * first_correction);
+    double& moment_noise = next.moment_noise[tensor];
+    moment_noise = options_.beta1 * options_.beta1 * moment_noise +
+                   (1 - options_.beta1) * (1 - options_.beta1) * noise;
+    const double left = moment_noise / (first_correction * first_correction);
     const double share = signal > 0 ? signal / (signal + left) : 0;
     gains.push_back(share * Gain(options_, learning_rate, root, next.updates));
-    trace.MoveWeights(gains.back(), KeepOfAverage(options_, next.updates));
     begin = end;
   }
   size_t tensor = 0;
@@ -113,13 +113,6 @@ Status DpAdam::Step(privacy::NoisedGradient gradient, double learning_rate,
   SELVEDGE_RETURN_IF_ERROR(MoveWeights(options_, gain, &next));
   *state = std::move(next);
   return OkStatus();
-}
-
-std::vector<float> DpAdam::FinalWeights(const OptimizerState& state,
-                                        std::span<const float> start) const {
-  std::vector<double> variance;
-  for (const NoiseTrace& trace : state.noise) variance.push_back(trace.aa);
-  return ShrinkToStart(state.average, start, tensor_ends_, variance);
 }
 
 Status PlainAdam::Step(const MeanGradient& gradient, double learning_rate,

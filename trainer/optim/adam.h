@@ -11,7 +11,6 @@
 #include <selvedge/status.h>
 
 #include "privacy/mechanism.h"
-#include "trainer/optim/noise_trace.h"
 
 namespace selvedge::trainer {
 
@@ -20,9 +19,9 @@ struct OptimizerState {
   std::vector<float> weights;
   std::vector<float> first_moment;
   std::vector<float> second_moment;
-  std::vector<float> average;     // of the iterates: what a run without privacy hands out
-  std::vector<NoiseTrace> noise;  // by tensor; zero without privacy
-  int64_t updates = 0;            // steps taken, without the discarded ones
+  std::vector<float> average;        // of the iterates: what the run hands out
+  std::vector<double> moment_noise;  // variance of noise in first_moment, by tensor
+  int64_t updates = 0;               // steps taken, without the discarded ones
 
   static OptimizerState Start(std::vector<float> weights, size_t tensors);
 };
@@ -71,8 +70,6 @@ class DpAdam {
       : options_(options), tensor_ends_(std::move(tensor_ends)) {}
   // kNumeric, with `state` as before, if the new weights would not be finite.
   Status Step(privacy::NoisedGradient gradient, double learning_rate, OptimizerState* state) const;
-  // What a private run hands out: the average, shrunk towards `start` by the noise in it.
-  std::vector<float> FinalWeights(const OptimizerState& state, std::span<const float> start) const;
 
  private:
   AdamOptions options_;

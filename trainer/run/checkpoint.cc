@@ -10,7 +10,6 @@
 #include <map>
 #include <sstream>
 #include <string_view>
-#include <type_traits>
 
 // The parameter archive of LibTorch's mobile library. Its header,
 // torch/csrc/jit/mobile/train/export_data.h, is not in Debian's libtorch-dev although the library
@@ -43,18 +42,6 @@ template <typename T>
 at::Tensor FromArray(const T* values, size_t n, at::ScalarType type) {
   at::Tensor tensor = at::empty({static_cast<int64_t>(n)}, type);
   std::memcpy(tensor.data_ptr(), values, n * sizeof(T));
-  return tensor;
-}
-
-// A trace is stored as the doubles that it is.
-constexpr size_t kTraceNumbers = sizeof(NoiseTrace) / sizeof(double);
-static_assert(kTraceNumbers == 6 && std::is_trivially_copyable_v<NoiseTrace>);
-
-at::Tensor FromTraces(const std::vector<NoiseTrace>& traces) {
-  at::Tensor tensor = at::empty({static_cast<int64_t>(kTraceNumbers * traces.size())}, at::kDouble);
-  if (!traces.empty()) {
-    std::memcpy(tensor.data_ptr(), traces.data(), traces.size() * sizeof(NoiseTrace));
-  }
   return tensor;
 }
 
@@ -160,7 +147,8 @@ Result<std::vector<uint8_t>> SaveState(const RunState& state,
       {"first_moment", FromFloats(state.optimizer.first_moment)},
       {"second_moment", FromFloats(state.optimizer.second_moment)},
       {"average", FromFloats(state.optimizer.average)},
-      {"noise", FromTraces(state.optimizer.noise)},
+      {"moment_noise", FromArray(state.optimizer.moment_noise.data(),
+                                 state.optimizer.moment_noise.size(), at::kDouble)},
   };
   std::ostringstream out;
   torch::jit::_save_parameters(map, out, false);
@@ -204,9 +192,9 @@ Result<RunState> LoadState(const std::vector<uint8_t>& bytes, const core::Sha256
   SELVEDGE_RETURN_IF_ERROR(
       ReadFloats(map, "second_moment", trained, &state.optimizer.second_moment));
   SELVEDGE_RETURN_IF_ERROR(ReadFloats(map, "average", trained, &state.optimizer.average));
-  state.optimizer.noise.resize(tensors);
+  state.optimizer.moment_noise.resize(tensors);
   SELVEDGE_RETURN_IF_ERROR(
-      Read(map, "noise", at::kDouble, kTraceNumbers * tensors, state.optimizer.noise.data()));
+      Read(map, "moment_noise", at::kDouble, tensors, state.optimizer.moment_noise.data()));
   return state;
 }
 

@@ -234,11 +234,7 @@ Result<Outcome> TrainingRun::Finish(bool stopped) {
       seconds_here_ > 0 ? static_cast<double>(labels_here_) / seconds_here_ : 0;
   outcome.loss_first = state_.loss_first;
   outcome.loss_last = state_.loss_last;
-  outcome.adapter = layout_.Export(
-      model_, state_.frozen,
-      config_.dp ? DpAdam(adam_, layout_.TensorEnds())
-                       .FinalWeights(state_.optimizer, InitialWeights(layout_, config_.seed))
-                 : state_.optimizer.average);
+  outcome.adapter = layout_.Export(model_, state_.frozen, state_.optimizer.average);
   return outcome;
 }
 
