@@ -16,6 +16,7 @@ namespace selvedge {
 namespace {
 
 constexpr char kSource[] = "audit";
+constexpr int kRank = 8;
 
 // A job's host that also reads the canaries' coordinates off every release.
 class AuditHost final : public trainer::Host {
@@ -136,6 +137,9 @@ class Audit {
     options.steps = options_.steps;
     options.epsilon = options_.epsilon;
     options.threads = options_.threads;
+    // The records' own gradients are spread thin over many numbers, or they would pass for noise.
+    options.rank = kRank;
+    options.target_modules = {"all-linear"};
     SELVEDGE_ASSIGN_OR_RETURN(const std::unique_ptr<trainer::Trainer> trainer, MakeTrainer());
     const auto admit = [&](PreparedJob* job) -> Status {
       SELVEDGE_ASSIGN_OR_RETURN(job->groups,

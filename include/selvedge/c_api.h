@@ -120,11 +120,11 @@ typedef struct selvedge_train_params {
   double epsilon;          /* of this run; 0 = what is left */
   double noise_multiplier; /* 0 = solved from epsilon and steps */
   double clip_norm;
-  int32_t rank;
-  double alpha;
+  int32_t rank;            /* 0 = chosen from the noise */
+  double alpha;            /* 0 = twice the rank */
   int64_t steps;           /* 0 = the default */
-  int64_t batch_size;      /* 0 = all groups in every step */
-  int64_t seq_len;         /* 0 = the model's context */
+  int64_t batch_size;      /* groups in a step; 0 = chosen from the noise */
+  int64_t seq_len;         /* 0 = 64 with privacy, else the model's context */
   double learning_rate;    /* 0 = the default */
   int64_t memory_limit_mb; /* 0 = no limit */
   double time_limit_s;     /* 0 = no limit */

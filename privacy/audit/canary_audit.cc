@@ -14,6 +14,7 @@ namespace {
 constexpr size_t kLeastCanaries = 40;
 // Share of the canaries that the attacker guesses about: those with the most extreme sums.
 constexpr size_t kGuessOneIn = 5;
+constexpr double kMostSpread = 2;  // of the releases, in noise multipliers
 
 std::string Text(double v) {
   char text[40];
@@ -74,8 +75,14 @@ void CompareWithPlan(const MechanismEvent& event, CanaryVerdict* v) {
     fail("noise multiplier: measured " + Text(v->noise_multiplier) + ", the plan says " +
          Text(event.noise_multiplier));
   }
-  // Too much noise or too small a shift protects better than the plan says, but then it is not the
-  // plan that ran.
+  // The records' own clipped gradients add a little to the spread; gradients that are not clipped
+  // add far more.
+  if (v->noise_multiplier - slack > kMostSpread * event.noise_multiplier) {
+    fail("spread of the releases: measured " + Text(v->noise_multiplier) +
+         " clip norms, noise of the plan and clipped gradients give less than " +
+         Text(kMostSpread * event.noise_multiplier));
+  }
+  // Too small a shift protects better than the plan says, but then it is not the plan that ran.
   if (std::abs(v->shift - 1) > kAuditStandardErrors * v->shift_standard_error + 0.01) {
     fail("sensitivity: a group moves the sum by " + Text(v->shift) +
          " clip norms, must be 1 for a long gradient");

@@ -64,7 +64,7 @@ TEST(Privacy, StatusDrawsWhatIsLeftOfTheBudget) {
   ASSERT_EQ(run({"consent", "grant", "--source", "notes"}).exit_code, 0);
   std::string lines;
   for (int i = 0; i < 60; ++i) lines += "Line " + std::to_string(i) + " is about the red boat.\n";
-  ASSERT_EQ(run({"record", "--source", "notes"}, lines).exit_code, 0);
+  ASSERT_EQ(run({"record", "--source", "notes", "-"}, lines).exit_code, 0);
   const auto trained = run({"train", "--now", "--steps", "2", "--epsilon", "2", "--seq-len", "16",
                             "--target-modules", "v_proj", "--json"})
                            .Json();

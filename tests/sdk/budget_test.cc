@@ -176,7 +176,7 @@ TEST_F(BudgetTest, PlansARunThatFitsAndRefusesOneThatDoesNot) {
   const auto sampled = MakePlan(o, {Fresh(200)}, *base->model, config);
   EXPECT_EQ(sampled->sampling_rate, 0.25);
   EXPECT_EQ(sampled->divisor, 50);
-  EXPECT_LE(sampled->noise_to_signal, 0.25);
+  EXPECT_GT(sampled->noise_to_signal, fresh->noise_to_signal);
   o.epsilon = 8;
   const auto asked = MakePlan(o, {Fresh(200)}, *base->model, config);
   ASSERT_TRUE(asked.ok()) << asked.status().message();

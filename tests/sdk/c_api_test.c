@@ -119,7 +119,7 @@ static void TestTraining(selvedge_home* home) {
   selvedge_privacy_status privacy = {.struct_size = sizeof privacy};
   EXPECT(selvedge_home_privacy(home, &privacy) == SELVEDGE_OK);
   EXPECT(privacy.epsilon_spent == report.epsilon_spent && privacy.ledger_intact);
-  params.rank = 0;
+  params.rank = -1;
   EXPECT(selvedge_home_train(home, &params, &report) == SELVEDGE_USAGE);
 
   selvedge_adapter_list* list = NULL;

@@ -211,6 +211,7 @@ TEST_F(Training, ASpentBudgetRefusesTheNextRun) {
 
 TEST_F(Training, RecordsThatComeLaterTrainOnWhenTheFirstAreSpent) {
   MakeWithRecords(60);
+  options_now_.steps = 40;  // what is kept for restarts is less than a run may be made of
   const auto first = home_->Train(options_now_, nullptr, nullptr);
   ASSERT_TRUE(first.ok()) << first.status().message();
   EXPECT_EQ(first->groups_retired, 0);
