@@ -18,12 +18,15 @@ import subprocess
 import sys
 import time
 
-from make_random_model import SHAPES
+SHAPES = {  # layers, width, heads, key heads, ff, vocabulary, tied output; as in make_random_model.cc
+    "smollm2-135m": (30, 576, 9, 3, 1536, 49152, True),
+    "tinyllama-1.1b": (22, 2048, 32, 4, 5632, 32000, False),
+}
 
 
 def build(shape, rank, base_type):
     import torch
-    layers, width, heads, key_heads, ff, vocab, _, tied = SHAPES[shape]
+    layers, width, heads, key_heads, ff, vocab, tied = SHAPES[shape]
     kv = width // heads * key_heads
     torch.manual_seed(1)
 
@@ -43,7 +46,7 @@ def build(shape, rank, base_type):
 def make_loss(model, shape, rank, seq_len):
     import torch
     import torch.nn.functional as F
-    _, width, heads, key_heads, _, vocab, _, _ = SHAPES[shape]
+    _, width, heads, key_heads, _, vocab, _ = SHAPES[shape]
     dim, scale = width // heads, 16 / rank
     base_type = model["embedding"].dtype
     angle = torch.outer(torch.arange(seq_len), 10000.0 ** (-torch.arange(0, dim, 2) / dim))
@@ -157,7 +160,7 @@ def compare(args):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-m", "--model", help="GGUF file of the shape (make_random_model.py)")
+    parser.add_argument("-m", "--model", help="GGUF file of the shape (build/benchmarks/make_random_model)")
     parser.add_argument("--shape", choices=SHAPES, default="smollm2-135m")
     parser.add_argument("--selvedge", default="build/selvedge")
     parser.add_argument("--peers", nargs="*", default=["f32", "bf16", "per-sample"])
