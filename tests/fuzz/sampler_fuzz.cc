@@ -22,6 +22,7 @@ template <typename T>
 T Take(const uint8_t** data, size_t* size) {
   T value{};
   const size_t n = std::min(sizeof(T), *size);
+  if (n == 0) return value;
   std::memcpy(&value, *data, n);
   *data += n;
   *size -= n;
