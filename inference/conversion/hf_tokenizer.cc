@@ -3,7 +3,7 @@
 #include <charconv>
 #include <map>
 
-#include "inference/conversion/sentencepiece_model.h"
+#include "inference/conversion/spm_model.h"
 #include "inference/tokenizer/vocabulary.h"
 #include "storage/untrusted/quote.h"
 

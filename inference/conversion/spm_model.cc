@@ -1,4 +1,4 @@
-#include "inference/conversion/sentencepiece_model.h"
+#include "inference/conversion/spm_model.h"
 
 #include <cstring>
 
