@@ -154,8 +154,9 @@ static void TestGeneration(selvedge_home* home) {
   selvedge_generate_report report = {.struct_size = sizeof report};
   EXPECT(selvedge_engine_generate(engine, "The boat", &params, &text, &report) == SELVEDGE_OK);
   EXPECT(text != NULL && strlen(text) == seen.bytes && seen.bytes > 0);
-  EXPECT(report.generated_tokens == 8);
-  EXPECT(strcmp(report.finish_reason, "length") == 0);
+  /* The adapter is noised: where it ends the text is chance. */
+  EXPECT(report.generated_tokens > 0 && report.generated_tokens <= 8);
+  EXPECT(strcmp(report.finish_reason, report.generated_tokens == 8 ? "length" : "stop") == 0);
   selvedge_text_free(text);
   seen.stop_after = 1;
   EXPECT(selvedge_engine_generate(engine, "The boat", &params, NULL, &report) == SELVEDGE_OK);
