@@ -143,7 +143,6 @@ static void TestTraining(selvedge_home* home) {
 static void TestGeneration(selvedge_home* home) {
   selvedge_engine* engine = NULL;
   EXPECT(selvedge_engine_open(NULL, 1, &engine) == SELVEDGE_OK);
-  EXPECT(selvedge_engine_attach_home(engine, home) == SELVEDGE_OK);
   struct Seen seen = {0, 0, 0};
   selvedge_generate_params params = selvedge_generate_default_params();
   params.n_predict = 8;
@@ -152,6 +151,11 @@ static void TestGeneration(selvedge_home* home) {
   params.user = &seen;
   char* text = NULL;
   selvedge_generate_report report = {.struct_size = sizeof report};
+  EXPECT(selvedge_engine_generate(engine, "The boat", &params, NULL, &report) == SELVEDGE_OK);
+  EXPECT(report.generated_tokens == 8);
+  EXPECT(strcmp(report.finish_reason, "length") == 0);
+  EXPECT(selvedge_engine_attach_home(engine, home) == SELVEDGE_OK);
+  seen.bytes = 0;
   EXPECT(selvedge_engine_generate(engine, "The boat", &params, &text, &report) == SELVEDGE_OK);
   EXPECT(text != NULL && strlen(text) == seen.bytes && seen.bytes > 0);
   /* The adapter is noised: where it ends the text is chance. */
