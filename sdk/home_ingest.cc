@@ -3,6 +3,7 @@
 #include "core/digest.h"
 #include "sdk/home_impl.h"
 #include "sdk/ingest_formats.h"
+#include "sdk/pseudonyms.h"
 #include "storage/vault/timestamp.h"
 
 namespace selvedge {
@@ -52,15 +53,18 @@ Status RequireConsent(const Vault& v, const std::string& source) {
 }
 
 vault::NewRecord Build(const Vault& v, const std::string& unit, const std::string& source,
-                       const std::string& thread, CandidateRecord candidate, IngestReport* report) {
-  Redaction redaction = Redact(candidate.text);
+                       const std::string& thread, const RedactionRules& rules,
+                       CandidateRecord candidate, IngestReport* report) {
+  const Redaction redaction = Redact(candidate.text, rules);
+  StoredText stored = WithPseudonyms(v, candidate.text, redaction);
   report->redacted_spans += static_cast<int64_t>(redaction.spans.size());
   vault::NewRecord r;
   r.source = source;
   r.thread = candidate.thread.empty() ? thread : std::move(candidate.thread);
   r.role = std::move(candidate.role);
   r.ts = candidate.ts != 0 ? candidate.ts : vault::NowMs();
-  r.text = std::move(redaction.text);
+  r.text = std::move(stored.text);
+  r.redacted = std::move(stored.redacted);
   r.content_hash = v.KeyedHash("content", Normalised(r.text));
   r.id = candidate.id.empty() ? "r-" + core::Hex(r.content_hash).substr(0, 16)
                               : std::move(candidate.id);
@@ -78,6 +82,9 @@ Result<IngestReport> Home::Ingest(const std::string& source, RecordFormat format
   SELVEDGE_RETURN_IF_ERROR(impl_->RequireIntactLedger());
   SELVEDGE_RETURN_IF_ERROR(RequireConsent(v, source));
   SELVEDGE_ASSIGN_OR_RETURN(ParsedFile file, ParseRecords(format, data));
+  SELVEDGE_ASSIGN_OR_RETURN(const std::string rule_text,
+                            v.settings().GetText(vault::kRedactionRules));
+  SELVEDGE_ASSIGN_OR_RETURN(const RedactionRules rules, RedactionRules::Parse(rule_text));
   IngestReport report;
   report.rejected = std::move(file.rejected);
   const Status updated = v.Update([&]() -> Status {
@@ -85,7 +92,7 @@ Result<IngestReport> Home::Ingest(const std::string& source, RecordFormat format
     for (CandidateRecord& candidate : file.records) {
       const int64_t line = candidate.line;
       const vault::NewRecord record =
-          Build(v, impl_->config.unit, source, thread, std::move(candidate), &report);
+          Build(v, impl_->config.unit, source, thread, rules, std::move(candidate), &report);
       SELVEDGE_ASSIGN_OR_RETURN(const vault::InsertOutcome outcome, v.records().Insert(record));
       if (outcome == vault::InsertOutcome::kAdded) ++report.added;
       if (outcome == vault::InsertOutcome::kDuplicate) ++report.duplicate;
@@ -99,6 +106,23 @@ Result<IngestReport> Home::Ingest(const std::string& source, RecordFormat format
   std::sort(report.rejected.begin(), report.rejected.end(),
             [](const RejectedRecord& a, const RejectedRecord& b) { return a.line < b.line; });
   return report;
+}
+
+Status Home::SetRedactionRules(std::string_view rules) {
+  const std::lock_guard<std::mutex> lock(impl_->mutex);
+  SELVEDGE_RETURN_IF_ERROR(RedactionRules::Parse(rules).status());
+  Vault& v = *impl_->vault;
+  return v.Update([&] { return v.settings().SetText(vault::kRedactionRules, rules); });
+}
+
+Result<std::string> Home::RedactionRulesText() const {
+  const std::lock_guard<std::mutex> lock(impl_->mutex);
+  return impl_->vault->settings().GetText(vault::kRedactionRules);
+}
+
+Result<std::vector<Record>> Home::RevealedRecords(const RecordFilter& filter) const {
+  const std::lock_guard<std::mutex> lock(impl_->mutex);
+  return impl_->vault->records().FindRevealed(filter);
 }
 
 }  // namespace selvedge

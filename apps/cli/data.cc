@@ -12,6 +12,7 @@ struct DataFlags {
   std::string before;
   int64_t limit = 0;
   bool yes = false;
+  bool reveal = false;
 };
 
 RecordFilter FilterOf(const DataFlags& flags) {
@@ -69,7 +70,8 @@ Status List(Context& context, const DataFlags& flags) {
 
 Status Show(Context& context, const DataFlags& flags) {
   SELVEDGE_ASSIGN_OR_RETURN(const Home home, OpenHome(context));
-  SELVEDGE_ASSIGN_OR_RETURN(const auto records, home.Records(FilterOf(flags)));
+  SELVEDGE_ASSIGN_OR_RETURN(const auto records, flags.reveal ? home.RevealedRecords(FilterOf(flags))
+                                                             : home.Records(FilterOf(flags)));
   if (records.empty()) return NotFoundError("data: no record with this id");
   context.out.Report(RecordJson(records.front()));
   return OkStatus();
@@ -132,6 +134,8 @@ void AddData(CommandLine* line) {
                              "selvedge data show --id r-17",
                              [flags](Context& context) { return Show(context, *flags); });
   AddText(show, "--id", &flags->id, "ID", "The record")->required();
+  show->add_flag("--reveal", flags->reveal,
+                 "Put back what redaction replaced: names, addresses, phone numbers");
   CLI::App* take = line->Add(group, "export", "Write records as JSON lines to stdout.",
                              "selvedge data export --source notes > notes.jsonl",
                              [flags](Context& context) { return Export(context, *flags); });

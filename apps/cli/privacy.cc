@@ -181,6 +181,7 @@ void AddReceipts(CommandLine* line, CLI::App* group) {
 struct RedactFlags {
   std::string file = "-";
   bool spans = false;
+  std::string rules;
 };
 
 Status RedactFile(Context& context, const RedactFlags& flags) {
@@ -189,7 +190,12 @@ Status RedactFile(Context& context, const RedactFlags& flags) {
     return FormatError("privacy redact: byte " + std::to_string(at) +
                        ": not UTF-8, only UTF-8 text is allowed");
   }
-  const Redaction redaction = Redact(text);
+  RedactionRules rules;
+  if (!flags.rules.empty()) {
+    SELVEDGE_ASSIGN_OR_RETURN(const std::string rule_text, ReadInput(flags.rules, kMostTextBytes));
+    SELVEDGE_ASSIGN_OR_RETURN(rules, RedactionRules::Parse(rule_text));
+  }
+  const Redaction redaction = Redact(text, rules);
   Json spans = Json::array();
   for (const PiiSpan& span : redaction.spans) {
     spans.push_back({{"start", span.start}, {"end", span.end}, {"type", span.type}});
@@ -202,6 +208,22 @@ Status RedactFile(Context& context, const RedactFlags& flags) {
     context.out.Report({{"spans", spans}});
   } else {
     context.out.Write(redaction.text);
+  }
+  return OkStatus();
+}
+
+// Sets the home's redaction rules from a file, or prints them.
+Status Rules(Context& context, const RedactFlags& flags) {
+  SELVEDGE_ASSIGN_OR_RETURN(Home home, OpenHome(context));
+  if (!flags.rules.empty()) {
+    SELVEDGE_ASSIGN_OR_RETURN(const std::string text, ReadInput(flags.rules, kMostTextBytes));
+    SELVEDGE_RETURN_IF_ERROR(home.SetRedactionRules(text));
+  }
+  SELVEDGE_ASSIGN_OR_RETURN(const std::string rules, home.RedactionRulesText());
+  if (context.out.json) {
+    context.out.Report({{"rules", rules}});
+  } else if (flags.rules.empty()) {
+    context.out.Write(rules);
   }
   return OkStatus();
 }
@@ -252,6 +274,14 @@ void AddPrivacy(CommandLine* line) {
   AddText(redact, "file", &flags->file, "FILE", "The text; - or nothing is stdin");
   redact->add_flag("--spans", flags->spans,
                    "Print where what was found: UTF-8 byte offsets, half open");
+  AddText(redact, "--rules", &flags->rules, "FILE", "Rules of the owner, or contacts as vCards");
+  auto rule_flags = std::make_shared<RedactFlags>();
+  CLI::App* rules = line->Add(
+      group, "rules", "Show or set what the home redacts besides: contacts, words, patterns.",
+      "selvedge privacy rules contacts.vcf",
+      [rule_flags](Context& context) { return Rules(context, *rule_flags); });
+  AddText(rules, "file", &rule_flags->rules, "FILE",
+          "The new rules, or contacts as vCards; an empty file clears them");
 }
 
 }  // namespace selvedge::cli

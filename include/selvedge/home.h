@@ -24,7 +24,7 @@ struct KeySource {
   std::string key_file;         // 32 raw bytes or 64 hex digits, mode 0600
   std::string passphrase_file;  // first line, through Argon2id with the home's salt
   std::string provider;         // "keyring:NAME": the kernel keyring's key of type "user" and this
-                                // description; whoever logs in puts it there, Selvedge only reads it
+                         // description; whoever logs in puts it there, Selvedge only reads it
   // None: a key file of the home's own, HOME/key, made at Create (protects copies of the
   // database, not of the home).
 };
@@ -262,7 +262,8 @@ class Home {
 
   // Wraps the store key with another key; an empty source makes a new key file of the home's own.
   // The present key no longer opens this home, but together with an old copy of key.json it still
-  // would. A crash leaves the old key or the new one in force. kBusy if another process does it too.
+  // would. A crash leaves the old key or the new one in force. kBusy if another process does it
+  // too.
   Status ChangeKey(const KeySource& key);
 
   // Consent. Nothing is stored or used for training without a grant of its source.
@@ -277,8 +278,16 @@ class Home {
   Result<IngestReport> Ingest(const std::string& source, RecordFormat format, std::string_view data,
                               const std::string& thread);
 
+  // What redaction at ingest does beyond its own rules (RedactionRules::Parse); empty: nothing.
+  // Holds for records to come. kFormat if they are no rules.
+  Status SetRedactionRules(std::string_view rules);
+  Result<std::string> RedactionRulesText() const;
+
   Result<DataStats> Stats(const RecordFilter& filter) const;
   Result<std::vector<Record>> Records(const RecordFilter& filter) const;
+  // The same with names, addresses and the like back in their places, for the owner's eyes.
+  // Secrets, card, account and identity numbers were not kept.
+  Result<std::vector<Record>> RevealedRecords(const RecordFilter& filter) const;
   // Number deleted. Adapters that saw a deleted record are retired.
   Result<int64_t> DeleteRecords(const RecordFilter& filter);
 

@@ -79,7 +79,58 @@ Result<InsertOutcome> Records::Insert(const NewRecord& record) const {
                                .Bind(NowMs())
                                .Bind(std::span<const uint8_t>(record.group_key))
                                .Run());
+  SELVEDGE_RETURN_IF_ERROR(InsertRedacted(record.redacted));
   return InsertOutcome::kAdded;
+}
+
+// Of the record that was inserted last.
+Status Records::InsertRedacted(const std::vector<RedactedValue>& redacted) const {
+  if (redacted.empty()) return OkStatus();
+  SELVEDGE_ASSIGN_OR_RETURN(const int64_t seq, db_->QueryInt("SELECT last_insert_rowid()"));
+  SELVEDGE_ASSIGN_OR_RETURN(
+      Statement put,
+      db_->Prepare("INSERT INTO redacted_values (seq, start, value) VALUES (?, ?, ?)"));
+  for (const RedactedValue& value : redacted) {
+    put.Reset();
+    SELVEDGE_RETURN_IF_ERROR(
+        put.Bind(seq).Bind(value.start).Bind(std::string_view(value.value)).Run());
+  }
+  return OkStatus();
+}
+
+Result<std::string> Records::Reveal(int64_t seq, std::string_view text) const {
+  SELVEDGE_ASSIGN_OR_RETURN(
+      Statement rows,
+      db_->Prepare("SELECT start, value FROM redacted_values WHERE seq = ? ORDER BY start"));
+  rows.Bind(seq);
+  std::string out;
+  size_t copied = 0;
+  for (;;) {
+    SELVEDGE_ASSIGN_OR_RETURN(const bool more, rows.Step());
+    if (!more) return out.append(text.substr(copied));
+    const auto start = static_cast<size_t>(rows.Int(0));
+    const size_t end = start < text.size() ? text.find('>', start) : text.npos;
+    if (start < copied || end == text.npos || text[start] != '<') {
+      return FormatError("vault: redacted value at byte " + std::to_string(start) +
+                         " of its record: no placeholder there");
+    }
+    out.append(text.substr(copied, start - copied)).append(rows.Text(1));
+    copied = end + 1;
+  }
+}
+
+Result<std::vector<Record>> Records::FindRevealed(const RecordFilter& filter) const {
+  SELVEDGE_ASSIGN_OR_RETURN(std::vector<Record> records, Find(filter));
+  SELVEDGE_ASSIGN_OR_RETURN(Statement seq,
+                            db_->Prepare("SELECT seq FROM records WHERE source = ? AND id = ?"));
+  for (Record& record : records) {
+    seq.Reset();
+    seq.Bind(std::string_view(record.source)).Bind(std::string_view(record.id));
+    SELVEDGE_ASSIGN_OR_RETURN(const bool found, seq.Step());
+    if (!found) continue;  // deleted by another process meanwhile
+    SELVEDGE_ASSIGN_OR_RETURN(record.text, Reveal(seq.Int(0), record.text));
+  }
+  return records;
 }
 
 Result<std::vector<Record>> Records::Find(const RecordFilter& filter) const {

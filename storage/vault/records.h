@@ -15,6 +15,12 @@ namespace selvedge::vault {
 
 enum class Split : int64_t { kTrain = 0, kHeldOut = 1 };
 
+// What a placeholder of a record's text stands for.
+struct RedactedValue {
+  int64_t start = 0;  // byte offset of the placeholder's '<'
+  std::string value;
+};
+
 struct NewRecord {
   std::string id;
   std::string source;
@@ -22,6 +28,7 @@ struct NewRecord {
   std::string role;
   int64_t ts = 0;  // ms
   std::string text;
+  std::vector<RedactedValue> redacted;
   Bytes content_hash;           // keyed hash of the normalised text
   Bytes group_key;              // keyed hash of the privacy unit
   Split split = Split::kTrain;  // of the group, if the group is new
@@ -63,6 +70,8 @@ class Records {
 
   // kFormat if filter.before is no time.
   Result<std::vector<Record>> Find(const RecordFilter& filter) const;
+  // The same with the redacted values back in their places, as far as they were kept.
+  Result<std::vector<Record>> FindRevealed(const RecordFilter& filter) const;
   Result<DataStats> Stats(const RecordFilter& filter) const;
   // Deletes and says what was deleted; groups left empty stay, with their split.
   Result<std::vector<RemovedRecord>> Delete(const RecordFilter& filter) const;
@@ -77,6 +86,9 @@ class Records {
   Status MarkTrained(const Bytes& group_key) const;
 
  private:
+  Status InsertRedacted(const std::vector<RedactedValue>& redacted) const;
+  Result<std::string> Reveal(int64_t seq, std::string_view text) const;
+
   const Database* db_;
 };
 

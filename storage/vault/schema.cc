@@ -67,11 +67,20 @@ constexpr const char* kVersion2[] = {
     "UPDATE schema_version SET version = 2",
 };
 
-constexpr const char* kTables[] = {"schema_version", "settings",    "consents",    "groups",
-                                   "records",        "jobs",        "job_records", "ledger",
-                                   "adapters",       "activations", "job_groups"};
+// What redaction took out of a record, at the placeholder that stands for it; goes with the record.
+constexpr const char* kVersion3[] = {
+    "CREATE TABLE redacted_values (seq INTEGER NOT NULL REFERENCES records (seq) ON DELETE CASCADE,"
+    " start INTEGER NOT NULL, value TEXT NOT NULL, PRIMARY KEY (seq, start)) STRICT, WITHOUT ROWID",
+    // The owner's rules; empty: none.
+    "INSERT INTO settings (name, value) VALUES ('redaction_rules', x'')",
+    "UPDATE schema_version SET version = 3",
+};
 
-constexpr std::span<const char* const> kMigrations[] = {kVersion1, kVersion2};
+constexpr const char* kTables[] = {
+    "schema_version", "settings", "consents", "groups",      "records",    "jobs",
+    "job_records",    "ledger",   "adapters", "activations", "job_groups", "redacted_values"};
+
+constexpr std::span<const char* const> kMigrations[] = {kVersion1, kVersion2, kVersion3};
 static_assert(std::size(kMigrations) == kSchemaVersion);
 
 // One transaction per version; looks again under the write lock, as another process may migrate

@@ -34,4 +34,7 @@ inline constexpr std::string_view kAdapterGeneration = "adapter_generation";
 // Bumped by whatever takes records away: revocation, deletion, expiry.
 inline constexpr std::string_view kRemovalEpoch = "removal_epoch";
 
+// The owner's additions to redaction, as written; empty: none.
+inline constexpr std::string_view kRedactionRules = "redaction_rules";
+
 }  // namespace selvedge::vault

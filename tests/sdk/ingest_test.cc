@@ -37,6 +37,47 @@ TEST_F(Ingesting, RedactsBeforeStoring) {
   EXPECT_EQ(records->front().text.find("anna"), std::string::npos);
 }
 
+TEST_F(Ingesting, GivesAPersonOneNumberInTheWholeHome) {
+  Make();
+  Ingest("Ada Lovelace came; Lovelace stayed\nI met Ada Lovelace and Amos Hart\n");
+  const auto records = home_->Records({});
+  ASSERT_EQ(records->size(), 2u);
+  const std::string& first = records->at(0).text;
+  const std::string ada = first.substr(0, first.find('>') + 1);
+  EXPECT_EQ(ada.substr(0, 8), "<PERSON_");
+  EXPECT_EQ(first, ada + " came; " + ada + " stayed");
+  EXPECT_EQ(records->at(1).text.find("I met " + ada + " and <PERSON_"), 0u);
+  EXPECT_EQ(records->at(1).text.find("and " + ada), std::string::npos);
+}
+
+TEST_F(Ingesting, ShowsTheOwnerWhatWasRedactedButSecrets) {
+  Make();
+  const std::string text =
+      "Ada Lovelace: ada@example.org, card 4111 1111 1111 1111, ring 212-555-0142";
+  Ingest(text + "\n");
+  Reopen();
+  const auto revealed = home_->RevealedRecords({});
+  ASSERT_TRUE(revealed.ok()) << revealed.status().message();
+  EXPECT_EQ(revealed->front().text,
+            "Ada Lovelace: ada@example.org, card <CREDIT_CARD>, ring 212-555-0142");
+  ASSERT_EQ(*home_->DeleteRecords({}), 1);
+  EXPECT_TRUE(home_->RevealedRecords({})->empty());
+}
+
+TEST_F(Ingesting, FollowsTheRulesOfTheOwner) {
+  Make();
+  EXPECT_EQ(*home_->RedactionRulesText(), "");
+  EXPECT_EQ(home_->SetRedactionRules("nonsense").code(), StatusCode::kFormat);
+  ASSERT_TRUE(
+      home_->SetRedactionRules("name Zyndrax Quob\nword PROJECT blue bird\nkeep EMAIL_ADDRESS\n")
+          .ok());
+  Reopen();
+  Ingest("Zyndrax likes Blue Bird, a@example.org\n");
+  const std::string text = home_->Records({})->front().text;
+  EXPECT_EQ(text.substr(0, 8), "<PERSON_");
+  EXPECT_EQ(text.substr(text.find('>')), "> likes <PROJECT>, a@example.org");
+}
+
 TEST_F(Ingesting, RefusesOneIdForTwoContents) {
   Make();
   const IngestReport report = Ingest(

@@ -35,6 +35,26 @@ TEST_F(RecordsTest, TakesEachContentOnce) {
   EXPECT_EQ(vault_->records().Stats({})->records, 1);
 }
 
+TEST_F(RecordsTest, RevealsWhatWasKeptAndForgetsItWithTheRecord) {
+  NewRecord record = MakeRecord(*vault_, "mail", "<PERSON_7> at <SECRET>, <PERSON_8>");
+  record.redacted = {{0, "Ada > Bea"}, {24, "Cy"}};
+  ASSERT_TRUE(vault_->records().Insert(record).ok());
+  EXPECT_EQ(vault_->records().Find({})->front().text, record.text);
+  EXPECT_EQ(vault_->records().FindRevealed({})->front().text, "Ada > Bea at <SECRET>, Cy");
+  ASSERT_EQ(vault_->records().Delete({})->size(), 1u);
+  EXPECT_EQ(*vault_->database().QueryInt("SELECT count(*) FROM redacted_values"), 0);
+}
+
+TEST_F(RecordsTest, RefusesARedactedValueWithoutAPlaceholder) {
+  for (const int64_t start : {1, 20, 1000}) {
+    NewRecord record = MakeRecord(*vault_, "mail", "<PERSON_7> at " + std::to_string(start));
+    record.redacted = {{start, "Ada"}};
+    ASSERT_TRUE(vault_->records().Insert(record).ok());
+    EXPECT_EQ(vault_->records().FindRevealed({}).status().code(), StatusCode::kFormat);
+    ASSERT_TRUE(vault_->records().Delete({}).ok());
+  }
+}
+
 TEST_F(RecordsTest, FiltersBySourceIdTimeAndLimit) {
   NewRecord old = MakeRecord(*vault_, "mail", "old");
   old.ts = *ParseTime("2020-01-01");
