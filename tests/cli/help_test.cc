@@ -48,6 +48,7 @@ const std::vector<std::vector<std::string>> kCommands = {
     {"privacy", "epsilon"},
     {"privacy", "noise"},
     {"privacy", "redact"},
+    {"privacy", "rules"},
     {"bench", "decode"},
     {"bench", "prefill"},
     {"bench", "train"},

@@ -51,6 +51,36 @@ TEST(Privacy, RedactRefusesWhatIsNotUtf8) {
   EXPECT_NE(finished.err.find("byte 2"), std::string::npos);
 }
 
+TEST(Privacy, RulesOfTheOwnerHoldForTheHome) {
+  const Sandbox sandbox;
+  const std::string home = sandbox.path("home");
+  const auto run = [&](std::vector<std::string> arguments, const std::string& input = "") {
+    arguments.insert(arguments.end(), {"--home", home});
+    return sandbox.Run(arguments, input);
+  };
+  ASSERT_EQ(run({"init"}).exit_code, 0);
+  ASSERT_EQ(run({"consent", "grant", "--source", "notes"}).exit_code, 0);
+  const std::string rules = "name Zyndrax Quob\nword PROJECT blue bird\n";
+  EXPECT_EQ(run({"privacy", "rules", sandbox.Write("rules", rules)}).exit_code, 0);
+  EXPECT_EQ(run({"privacy", "rules"}).out, rules);
+  EXPECT_TRUE(FailsWith(run({"privacy", "rules", sandbox.Write("bad", "nonsense")}), 4));
+  const std::string text = "Zyndrax flies the Blue Bird";
+  ASSERT_EQ(run({"record", "--source", "notes", "--format", "jsonl", "-"},
+                R"({"id":"a","text":")" + text + "\"}\n")
+                .exit_code,
+            0);
+  const auto shown = [&](bool reveal) -> std::string {
+    std::vector<std::string> arguments = {"data", "show", "--id", "a", "--json"};
+    if (reveal) arguments.emplace_back("--reveal");
+    return run(arguments).Json()["text"];
+  };
+  EXPECT_EQ(shown(false).find("<PERSON_"), 0u);
+  EXPECT_NE(shown(false).find("flies the <PROJECT>"), std::string::npos);
+  EXPECT_EQ(shown(true), text);
+  EXPECT_EQ(sandbox.Run({"privacy", "redact", "--rules", sandbox.Write("rules", rules)}, text).out,
+            "<PERSON> flies the <PROJECT>");
+}
+
 TEST(Privacy, StatusDrawsWhatIsLeftOfTheBudget) {
   const Sandbox sandbox;
   const std::string home = sandbox.path("home");
