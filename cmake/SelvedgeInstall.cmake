@@ -6,7 +6,11 @@
 #   lib/selvedge/selvedge-server  what `selvedge serve` starts
 #   lib/selvedge/libselvedge_{trainer,spm}.so   loaded on first use
 #   lib/cmake/selvedge/           find_package(selvedge): selvedge::sdk (C++) and selvedge::c
+# and the target that builds these and nothing else, which is what `./dev build` makes.
 include(CMakePackageConfigHelpers)
+
+add_custom_target(selvedge_product DEPENDS selvedge_cli selvedge_server selvedge_trainer selvedge_spm
+                  selvedge_c)
 
 install(TARGETS selvedge_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(TARGETS selvedge_server RUNTIME DESTINATION ${CMAKE_INSTALL_LIBDIR}/selvedge)

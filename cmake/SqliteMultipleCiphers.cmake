@@ -29,7 +29,9 @@ function(selvedge_fetch_sqlite out)
     message(STATUS "Fetching SQLite3 Multiple Ciphers with npm")
     file(COPY ${PROJECT_SOURCE_DIR}/third_party/package.json ${PROJECT_SOURCE_DIR}/third_party/package-lock.json
          DESTINATION ${dir})
+    # Its cache stays in the build folder too: nothing is left in the user's home.
     execute_process(COMMAND ${SELVEDGE_NPM} ci --ignore-scripts --no-audit --no-fund --no-update-notifier
+                            --cache ${dir}/npm_cache
                     WORKING_DIRECTORY ${dir} RESULT_VARIABLE rc OUTPUT_QUIET ERROR_VARIABLE err)
     if(NOT rc EQUAL 0 OR NOT EXISTS ${source}/sqlite3.c)
       message(FATAL_ERROR "npm ci failed in ${dir}:\n${err}")
