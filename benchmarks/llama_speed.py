@@ -47,7 +47,7 @@ def rate(engine, arguments, by_cpu):
 
 
 def main():
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--selvedge", default="build/selvedge")
     parser.add_argument("--llama-bench", required=True)
     parser.add_argument("-m", "--model", action="append", required=True)

@@ -67,7 +67,7 @@ def perplexity(selvedge, model, text):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--selvedge", required=True)
     parser.add_argument("--llama-quantize", required=True)
     parser.add_argument("--model", required=True)

@@ -125,7 +125,7 @@ def write_vocabulary(path, keys, pre):
 
 
 def main():
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("llama_ids")
     parser.add_argument("selvedge_ids")
     parser.add_argument("vocabularies", nargs="+")
