@@ -32,8 +32,8 @@ struct AuditReport {
   double exposure = 0;            // of the canary records, in bits; mean
   double exposure_by_chance = 0;  // what records that were never seen have on average
   int64_t canaries = 0;
-  int64_t guesses = 0;
-  int64_t correct = 0;
+  int64_t guesses = 0;  // canaries that the attack dared to call in or out
+  int64_t correct = 0;  // of them, called rightly
   int64_t steps = 0;
   double step_epsilon_lower = 0;
   double step_epsilon_upper = 0;

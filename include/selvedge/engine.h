@@ -99,8 +99,8 @@ struct EvalResult {
   double top1 = 0;  // share of next tokens ranked first
   double top3 = 0;
   int64_t words = 0;
-  double word_top1 =
-      0;  // share of words all of whose tokens were ranked first, given the true prefix
+  // Share of words all of whose tokens were ranked first, given the true prefix.
+  double word_top1 = 0;
   double word_top3 = 0;
 };
 

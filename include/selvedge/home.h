@@ -201,8 +201,8 @@ struct TrainOptions {
   double time_limit_s = 0;      // 0 = no limit; else the run stops with a checkpoint
   uint64_t seed = 0;            // data order and initialisation only, never the noise
   int threads = 0;
-  std::string
-      resume_job;  // job id, or empty = the newest stopped one of the same configuration, if any
+  // Job id, or empty = the newest stopped one of the same configuration, if any.
+  std::string resume_job;
 };
 
 struct TrainProgress {
@@ -291,9 +291,9 @@ class Home {
   // Number deleted. Adapters that saw a deleted record are retired.
   Result<int64_t> DeleteRecords(const RecordFilter& filter);
 
-  // One training job. `stop` may become true at any time (also from a signal handler): the run then
-  // ends within one micro-batch with a checkpoint and kCancelled. kDeferred names every condition
-  // that failed or is unknown.
+  // One training job. `stop` (may be null, as on_progress) may become true at any time, also from a
+  // signal handler: the run then ends within one micro-batch with a checkpoint and kCancelled.
+  // kDeferred names every condition that failed or is unknown.
   Result<TrainReport> Train(const TrainOptions& options, const std::atomic<bool>* stop,
                             const std::function<void(const TrainProgress&)>& on_progress);
   Result<std::vector<JobInfo>> Jobs() const;
