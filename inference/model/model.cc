@@ -22,20 +22,6 @@ const RopeTable& Model::rope(bool local, int64_t n_ctx) const {
   return beyond && long_rope_.pairs() > 0 ? long_rope_ : rope_;
 }
 
-const std::vector<float>& Model::rope_cos() const {
-  std::call_once(rope_once_, [this] {
-    rope_cos_.resize(size_t{config_.n_ctx} * rope_.pairs());
-    rope_sin_.resize(rope_cos_.size());
-    rope_.Fill(0, config_.n_ctx, rope_cos_.data(), rope_sin_.data());
-  });
-  return rope_cos_;
-}
-
-const std::vector<float>& Model::rope_sin() const {
-  rope_cos();
-  return rope_sin_;
-}
-
 const kernels::WeightView* Model::FindWeight(const std::string& base_name) const {
   const auto it = by_name_.find(base_name);
   return it == by_name_.end() ? nullptr : it->second;

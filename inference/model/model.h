@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -90,10 +89,6 @@ class Model {
 
   // The rotary table of a layer in a sequence that may grow to n_ctx positions.
   const RopeTable& rope(bool local, int64_t n_ctx) const;
-  // Of layers that are not local in sequences up to the original context, for all n_ctx positions:
-  // [n_ctx, rope_dim / 2] each; computed on first use.
-  const std::vector<float>& rope_cos() const;
-  const std::vector<float>& rope_sin() const;
 
   // The weight that a LoRA tensor of this GGUF name adds to; null if there is none. Embeddings take
   // no LoRA (nor does the output if it is tied to them).
@@ -111,8 +106,6 @@ class Model {
   size_t bytes_per_token_ = 0;
   RopeTable rope_, local_rope_;
   RopeTable long_rope_;  // beyond the original context; without pairs if it is the same
-  mutable std::once_flag rope_once_;
-  mutable std::vector<float> rope_cos_, rope_sin_;
 };
 
 }  // namespace selvedge::inference

@@ -64,4 +64,12 @@ void RopeTable::Fill(int64_t first, size_t count, float* cos, float* sin) const 
   }
 }
 
+RotaryAngles RopeTable::First(size_t count) const {
+  RotaryAngles angles;
+  angles.cos.resize(count * pairs());
+  angles.sin.resize(count * pairs());
+  Fill(0, count, angles.cos.data(), angles.sin.data());
+  return angles;
+}
+
 }  // namespace selvedge::inference

@@ -20,6 +20,11 @@ struct RopeScaling {
   float beta_slow = 1;            // YaRN: pairs that turn less often are stretched fully
 };
 
+// Of positions 0, 1, ...: [positions, pairs] each.
+struct RotaryAngles {
+  std::vector<float> cos, sin;
+};
+
 class RopeTable {
  public:
   RopeTable() = default;
@@ -36,6 +41,7 @@ class RopeTable {
   // from pair to pair, as in ggml (ggml_rope_cache_init): at position 8,000 they are off by up to
   // 1e-3 radians, and the same file gives the same text there and here.
   void Fill(int64_t first, size_t count, float* cos, float* sin) const;
+  RotaryAngles First(size_t count) const;
 
  private:
   // Of a pair: the angle is divided by `divisor` and by the stretch, but for a share `kept`.

@@ -13,6 +13,19 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
+// -log softmax(logits)[target] with the model's cap on logits, which are replaced by the gradient.
+// `capped` is scratch.
+double LossOfRow(size_t target, size_t vocab, float* logits, std::vector<float>* capped,
+                 const Tape& tape) {
+  const float cap = tape.model->config().output_cap;
+  if (cap == 0) return tape.dense->cross_entropy_row(logits, vocab, target);
+  tape.dense->soft_cap_row(cap, logits, vocab);
+  capped->assign(logits, logits + vocab);
+  const double loss = tape.dense->cross_entropy_row(logits, vocab, target);
+  tape.dense->soft_cap_grad_row(cap, capped->data(), vocab, logits);
+  return loss;
+}
+
 struct CrossEntropyFunction : torch::autograd::Function<CrossEntropyFunction> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, Tape* tape) {
     const kernels::WeightView& output = tape->model->output();
@@ -31,9 +44,11 @@ struct CrossEntropyFunction : torch::autograd::Function<CrossEntropyFunction> {
       kernels::GemmForward(*tape->pool, tape->precision, output, x.data_ptr<float>() + begin * n,
                            rows, scores);
       tape->pool->ParallelFor(rows, 8, [&](size_t first, size_t last, int) {
+        std::vector<float> capped;
         for (size_t i = first; i < last; ++i) {
-          tape->label_losses[begin + i] = tape->dense->cross_entropy_row(
-              scores + i * vocab, vocab, static_cast<size_t>(tape->batch->targets[begin + i]));
+          tape->label_losses[begin + i] =
+              LossOfRow(static_cast<size_t>(tape->batch->targets[begin + i]), vocab,
+                        scores + i * vocab, &capped, *tape);
         }
       });
       if (!wants_gradient) continue;

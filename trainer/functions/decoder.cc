@@ -19,9 +19,12 @@ at::Tensor Embed(Tape& tape) {
   const auto rows = static_cast<int64_t>(tape.batch->rows());
   at::Tensor x = NewTensor(tape, rows, static_cast<int64_t>(table.cols));
   float* out = x.data_ptr<float>();
-  for (size_t i = 0; i < tape.batch->rows(); ++i) {
-    kernels::DequantizeRow(table.type, table.row(static_cast<size_t>(tape.batch->tokens[i])),
-                           out + i * table.cols, table.cols);
+  const float scale = tape.model->config().embedding_scale;
+  for (size_t i = 0; i < tape.batch->rows(); ++i, out += table.cols) {
+    kernels::DequantizeRow(table.type, table.row(static_cast<size_t>(tape.batch->tokens[i])), out,
+                           table.cols);
+    if (scale == 1) continue;
+    for (size_t j = 0; j < table.cols; ++j) out[j] *= scale;
   }
   return x;
 }
@@ -37,7 +40,7 @@ at::Tensor AddBias(const at::Tensor& x, const std::vector<float>& bias) {
 // Queries or keys, x [M, heads * D], from product to rotated: with the bias and the norm of each
 // head that the family has.
 at::Tensor Finish(at::Tensor x, const std::vector<float>& bias, const std::vector<float>& norm,
-                  size_t heads, Tape& tape) {
+                  size_t heads, bool local, Tape& tape) {
   x = AddBias(x, bias);
   if (!norm.empty()) {
     const at::IntArrayRef shape = x.sizes();
@@ -45,33 +48,40 @@ at::Tensor Finish(at::Tensor x, const std::vector<float>& bias, const std::vecto
     x = RmsNorm(x.reshape({rows, shape[1] / static_cast<int64_t>(heads)}), norm, tape)
             .reshape({rows / static_cast<int64_t>(heads), -1});
   }
-  return Rope(x, heads, tape);
+  return Rope(x, heads, local, tape);
 }
 
-at::Tensor AttentionBlock(const at::Tensor& x, const inference::LayerWeights& layer,
-                          const at::Tensor& leaf, Tape& tape) {
+// x, or its norm where the family has one between a block and the sum.
+at::Tensor PostNorm(const at::Tensor& x, const std::vector<float>& norm, Tape& tape) {
+  return norm.empty() ? x : RmsNorm(x, norm, tape);
+}
+
+at::Tensor AttentionBlock(const at::Tensor& x, size_t index, const at::Tensor& leaf, Tape& tape) {
   const inference::ModelConfig& config = tape.model->config();
+  const inference::LayerWeights& layer = tape.model->layers()[index];
+  const bool local = config.IsLocal(index);
   const at::Tensor h = RmsNorm(x, layer.attn_norm, tape);
   const at::Tensor q = Finish(LoraLinear(h, leaf, layer.attn_q, tape), layer.attn_q_bias,
-                              layer.attn_q_norm, config.n_heads, tape);
+                              layer.attn_q_norm, config.n_heads, local, tape);
   const at::Tensor k = Finish(LoraLinear(h, leaf, layer.attn_k, tape), layer.attn_k_bias,
-                              layer.attn_k_norm, config.n_kv_heads, tape);
+                              layer.attn_k_norm, config.n_kv_heads, local, tape);
   const at::Tensor v = AddBias(LoraLinear(h, leaf, layer.attn_v, tape), layer.attn_v_bias);
-  return LoraLinear(Attention(q, k, v, tape), leaf, layer.attn_output, tape);
+  return PostNorm(LoraLinear(Attention(q, k, v, local, tape), leaf, layer.attn_output, tape),
+                  layer.attn_post_norm, tape);
 }
 
-at::Tensor FeedForwardBlock(const at::Tensor& x, const inference::LayerWeights& layer,
-                            const at::Tensor& leaf, Tape& tape) {
+at::Tensor FeedForwardBlock(const at::Tensor& x, size_t index, const at::Tensor& leaf, Tape& tape) {
+  const inference::LayerWeights& layer = tape.model->layers()[index];
   const at::Tensor h = RmsNorm(x, layer.ffn_norm, tape);
   const at::Tensor gate = LoraLinear(h, leaf, layer.ffn_gate, tape);
   const at::Tensor up = LoraLinear(h, leaf, layer.ffn_up, tape);
-  return LoraLinear(SwiGlu(gate, up, tape), leaf, layer.ffn_down, tape);
+  return PostNorm(LoraLinear(GatedUnit(gate, up, tape), leaf, layer.ffn_down, tape),
+                  layer.ffn_post_norm, tape);
 }
 
-at::Tensor Layer(const at::Tensor& x, const inference::LayerWeights& layer, const at::Tensor& leaf,
-                 Tape& tape) {
-  const at::Tensor middle = Sum(x, AttentionBlock(x, layer, leaf, tape), tape);
-  return Sum(middle, FeedForwardBlock(middle, layer, leaf, tape), tape);
+at::Tensor Layer(const at::Tensor& x, size_t index, const at::Tensor& leaf, Tape& tape) {
+  const at::Tensor middle = Sum(x, AttentionBlock(x, index, leaf, tape), tape);
+  return Sum(middle, FeedForwardBlock(middle, index, leaf, tape), tape);
 }
 
 // Sum of the label losses as a scalar tensor, from the last layer's output.
@@ -88,7 +98,7 @@ std::vector<at::Tensor> InputsOfFirstLayers(size_t layers, Tape& tape) {
   const at::NoGradGuard no_grad;
   std::vector<at::Tensor> inputs = {Embed(tape)};
   for (size_t i = 0; i < layers; ++i) {
-    inputs.push_back(Layer(inputs.back(), tape.model->layers()[i], at::Tensor(), tape));
+    inputs.push_back(Layer(inputs.back(), i, at::Tensor(), tape));
   }
   return inputs;
 }
@@ -101,15 +111,15 @@ void ForwardBackward(Tape& tape) {
   // The gradients that matter are collected by LoraLinear; this leaf only starts the tape.
   at::Tensor leaf = at::empty({0}, at::kFloat);
   leaf.requires_grad_(true);
-  const std::vector<inference::LayerWeights>& layers = tape.model->layers();
-  const size_t recomputed = std::min(tape.recomputed_layers, layers.size() - 1);
+  const size_t layers = tape.model->layers().size();
+  const size_t recomputed = std::min(tape.recomputed_layers, layers - 1);
   std::vector<at::Tensor> inputs = InputsOfFirstLayers(recomputed, tape);
   at::Tensor gradient;
   {
     at::Tensor& start = inputs.back();
     start.requires_grad_(recomputed > 0);
     at::Tensor x = start;
-    for (size_t i = recomputed; i < layers.size(); ++i) x = Layer(x, layers[i], leaf, tape);
+    for (size_t i = recomputed; i < layers; ++i) x = Layer(x, i, leaf, tape);
     Loss(x, tape).backward();
     gradient = start.grad();
   }
@@ -117,7 +127,7 @@ void ForwardBackward(Tape& tape) {
     inputs.pop_back();
     at::Tensor& input = inputs.back();
     input.requires_grad_(i > 0);
-    const at::Tensor output = Layer(input, layers[i], leaf, tape);
+    const at::Tensor output = Layer(input, i, leaf, tape);
     if (!output.requires_grad()) return;
     output.backward(gradient);
     gradient = input.grad();

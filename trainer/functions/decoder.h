@@ -1,5 +1,5 @@
 #pragma once
-// The llama decoder on the autograd tape.
+// The decoder of every trainable family on the autograd tape.
 
 #include "trainer/functions/tape.h"
 

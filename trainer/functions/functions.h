@@ -27,16 +27,24 @@ at::Tensor RmsNorm(const at::Tensor& x, const std::vector<float>& weight, Tape& 
 // y = a + b, both [M, n].
 at::Tensor Sum(const at::Tensor& a, const at::Tensor& b, Tape& tape);
 
-// Rotates x [M, heads * D] by the positions of the micro-batch.
-at::Tensor Rope(const at::Tensor& x, size_t heads, Tape& tape);
+// Rotates x [M, heads * D] by the positions of the micro-batch, as the model's local or its other
+// layers do.
+at::Tensor Rope(const at::Tensor& x, size_t heads, bool local, Tape& tape);
 
-// y [M, n] = silu(gate) * up.
-at::Tensor SwiGlu(const at::Tensor& gate, const at::Tensor& up, Tape& tape);
+// y [M, n] = activation(gate) * up, with the model's activation.
+at::Tensor GatedUnit(const at::Tensor& gate, const at::Tensor& up, Tape& tape);
 
-// Causal attention of every sequence with itself: q [M, H D], k and v [M, G D] -> [M, H D].
-// Probabilities are computed kQueryBlock rows at a time and again in the backward pass.
-at::Tensor Attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, Tape& tape);
+// Causal attention of every sequence with itself: q [M, H D], k and v [M, G D] -> [M, H D]. In a
+// local layer a row sees the last config.window rows only. Scores are scaled and capped as the
+// model's config says. Probabilities are computed kQueryBlock rows at a time and again in the
+// backward pass.
+at::Tensor Attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, bool local,
+                     Tape& tape);
 inline constexpr size_t kQueryBlock = 64;
+// Scratch of one thread in Attention: blocks of [kQueryBlock, longest sequence] floats.
+inline size_t AttentionBlocks(const inference::ModelConfig& config) {
+  return config.attention_cap > 0 ? 3 : 2;
+}
 
 // Sum of -log softmax(x W^T)[target] over the label rows x [L, n_embd] as a scalar, W the model's
 // output matrix. Logits exist for LabelChunk rows at a time; their gradient is taken at once.

@@ -1,4 +1,4 @@
-// Operations on one row at a time: norm, rotary embedding, SwiGLU.
+// Operations on one row at a time: norm, rotary embedding, gated unit.
 
 #include <torch/csrc/autograd/custom_function.h>
 
@@ -57,9 +57,10 @@ struct RmsNormFunction : torch::autograd::Function<RmsNormFunction> {
 };
 
 // y = x rotated by +position or, for the gradient (the rotation is orthogonal), -position.
-at::Tensor Rotate(const at::Tensor& x, size_t heads, bool inverse, Tape& tape) {
+at::Tensor Rotate(const at::Tensor& x, size_t heads, bool local, bool inverse, Tape& tape) {
   const inference::ModelConfig& config = tape.model->config();
   const size_t half = config.rope_dim / 2;
+  const inference::RotaryAngles& angles = local ? *tape.local_angles : *tape.angles;
   at::Tensor y = NewTensor(tape, x.size(0), x.size(1));
   const auto columns = static_cast<size_t>(x.size(1));
   const float* in = x.data_ptr<float>();
@@ -69,8 +70,8 @@ at::Tensor Rotate(const at::Tensor& x, size_t heads, bool inverse, Tape& tape) {
                            std::vector<float> negated(half);
                            for (size_t i = begin; i < end; ++i) {
                              const size_t position = tape.batch->positions[i];
-                             const float* cos = tape.model->rope_cos().data() + position * half;
-                             const float* sin = tape.model->rope_sin().data() + position * half;
+                             const float* cos = angles.cos.data() + position * half;
+                             const float* sin = angles.sin.data() + position * half;
                              if (inverse) {
                                for (size_t j = 0; j < half; ++j) negated[j] = -sin[j];
                                sin = negated.data();
@@ -84,20 +85,28 @@ at::Tensor Rotate(const at::Tensor& x, size_t heads, bool inverse, Tape& tape) {
 }
 
 struct RopeFunction : torch::autograd::Function<RopeFunction> {
-  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, int64_t heads, Tape* tape) {
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, int64_t heads, bool local,
+                            Tape* tape) {
     ctx->saved_data["heads"] = heads;
+    ctx->saved_data["local"] = local;
     ctx->saved_data["tape"] = reinterpret_cast<int64_t>(tape);
-    return Rotate(x, static_cast<size_t>(heads), false, *tape);
+    return Rotate(x, static_cast<size_t>(heads), local, false, *tape);
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list gradients) {
     auto* tape = reinterpret_cast<Tape*>(ctx->saved_data["tape"].toInt());
     const auto heads = static_cast<size_t>(ctx->saved_data["heads"].toInt());
-    return {Rotate(gradients[0].contiguous(), heads, true, *tape), at::Tensor(), at::Tensor()};
+    const bool local = ctx->saved_data["local"].toBool();
+    return {Rotate(gradients[0].contiguous(), heads, local, true, *tape), at::Tensor(),
+            at::Tensor(), at::Tensor()};
   }
 };
 
-struct SwiGluFunction : torch::autograd::Function<SwiGluFunction> {
+bool IsGelu(const Tape& tape) {
+  return tape.model->config().activation == inference::Activation::kGelu;
+}
+
+struct GatedUnitFunction : torch::autograd::Function<GatedUnitFunction> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& gate, const at::Tensor& up,
                             Tape* tape) {
     at::Tensor y = NewTensor(*tape, gate.size(0), gate.size(1));
@@ -105,10 +114,11 @@ struct SwiGluFunction : torch::autograd::Function<SwiGluFunction> {
     const float* g = gate.data_ptr<float>();
     const float* u = up.data_ptr<float>();
     float* out = y.data_ptr<float>();
+    const auto row = IsGelu(*tape) ? tape->dense->gelu_mul_row : tape->dense->silu_mul_row;
     tape->pool->ParallelFor(static_cast<size_t>(gate.size(0)), kRowGrain,
                             [&](size_t begin, size_t end, int) {
                               for (size_t i = begin; i < end; ++i) {
-                                tape->dense->silu_mul_row(g + i * n, u + i * n, n, out + i * n);
+                                row(g + i * n, u + i * n, n, out + i * n);
                               }
                             });
     ctx->save_for_backward({gate, up});
@@ -128,11 +138,12 @@ struct SwiGluFunction : torch::autograd::Function<SwiGluFunction> {
     const float* d = dy.data_ptr<float>();
     float* dg = dgate.data_ptr<float>();
     float* du = dup.data_ptr<float>();
+    const auto row =
+        IsGelu(*tape) ? tape->dense->gelu_mul_grad_row : tape->dense->silu_mul_grad_row;
     tape->pool->ParallelFor(static_cast<size_t>(dy.size(0)), kRowGrain,
                             [&](size_t begin, size_t end, int) {
                               for (size_t i = begin; i < end; ++i) {
-                                tape->dense->silu_mul_grad_row(g + i * n, u + i * n, d + i * n, n,
-                                                               dg + i * n, du + i * n);
+                                row(g + i * n, u + i * n, d + i * n, n, dg + i * n, du + i * n);
                               }
                             });
     return {dgate, dup, at::Tensor()};
@@ -171,12 +182,12 @@ at::Tensor Sum(const at::Tensor& a, const at::Tensor& b, Tape& tape) {
   return SumFunction::apply(a, b, &tape);
 }
 
-at::Tensor Rope(const at::Tensor& x, size_t heads, Tape& tape) {
-  return RopeFunction::apply(x, static_cast<int64_t>(heads), &tape);
+at::Tensor Rope(const at::Tensor& x, size_t heads, bool local, Tape& tape) {
+  return RopeFunction::apply(x, static_cast<int64_t>(heads), local, &tape);
 }
 
-at::Tensor SwiGlu(const at::Tensor& gate, const at::Tensor& up, Tape& tape) {
-  return SwiGluFunction::apply(gate, up, &tape);
+at::Tensor GatedUnit(const at::Tensor& gate, const at::Tensor& up, Tape& tape) {
+  return GatedUnitFunction::apply(gate, up, &tape);
 }
 
 }  // namespace selvedge::trainer

@@ -31,8 +31,11 @@ struct Tape {
   kernels::GemmPrecision precision = kernels::GemmPrecision::kFloat32;  // of the base's products
   const std::function<bool()>* should_stop = nullptr;                   // null: never
   const MicroBatch* batch = nullptr;
-  TensorPool* tensors = nullptr;   // null: LibTorch's own allocator
-  size_t recomputed_layers = 0;    // the first ones, run again in the backward pass
+  TensorPool* tensors = nullptr;  // null: LibTorch's own allocator
+  size_t recomputed_layers = 0;   // the first ones, run again in the backward pass
+  // Of every position of the batch; the second for local layers.
+  const inference::RotaryAngles* angles = nullptr;
+  const inference::RotaryAngles* local_angles = nullptr;
   const float* frozen = nullptr;   // A's that are not trained
   const float* trained = nullptr;  // [P]
   // Where the backward pass adds: one gradient [P] for each slot of the batch.

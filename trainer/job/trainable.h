@@ -7,7 +7,7 @@
 
 namespace selvedge::trainer {
 
-// kIncompatible, naming the architecture and the first thing of it that has no gradient here.
+// kIncompatible, naming the architecture and what of it has no gradient here.
 // Asked before anything is reserved or charged.
 Status CheckTrainable(const inference::Model& model);
 

@@ -36,6 +36,14 @@ struct DenseKernels {
   void (*silu_mul_row)(const float* gate, const float* up, size_t n, float* out);
   void (*silu_mul_grad_row)(const float* gate, const float* up, const float* dy, size_t n,
                             float* dgate, float* dup);
+  // The same for out = gelu(gate) * up, GELU with the tanh form of Phi.
+  void (*gelu_mul_row)(const float* gate, const float* up, size_t n, float* out);
+  void (*gelu_mul_grad_row)(const float* gate, const float* up, const float* dy, size_t n,
+                            float* dgate, float* dup);
+  // x = cap tanh(x / cap), n values in place.
+  void (*soft_cap_row)(float cap, float* x, size_t n);
+  // dx *= 1 - (y / cap)^2: gradient of soft_cap_row at its output y, in place in dx.
+  void (*soft_cap_grad_row)(float cap, const float* y, size_t n, float* dx);
 };
 
 // The table for core::ActiveIsa().

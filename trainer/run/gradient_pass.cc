@@ -18,6 +18,14 @@ GradientPass::GradientPass(const inference::Model& model, const LoraLayout& layo
 
 GradientPass::~GradientPass() = default;
 
+void GradientPass::FillAngles(size_t positions) {
+  if (positions <= positions_) return;
+  const int64_t n_ctx = model_.config().n_ctx;
+  angles_ = model_.rope(false, n_ctx).First(positions);
+  if (model_.config().window > 0) local_angles_ = model_.rope(true, n_ctx).First(positions);
+  positions_ = positions;
+}
+
 bool GradientPass::Run(const std::vector<Group>& groups, std::span<const uint32_t> sampled,
                        int64_t step, const std::vector<float>& frozen,
                        const std::vector<float>& trained, const std::function<bool()>& should_stop,
@@ -48,6 +56,7 @@ void GradientPass::RunMicroBatch(const MicroBatch& batch, const std::vector<floa
   std::vector<float*> gradients;
   for (size_t i = 0; i < batch.slots.size(); ++i) gradients.push_back(open_[i].gradient.data());
   label_loss_.assign(batch.label_rows.size(), 0);
+  for (const Segment& s : batch.segments) FillAngles(s.length());
   Tape tape;
   tape.model = &model_;
   tape.layout = &layout_;
@@ -58,6 +67,8 @@ void GradientPass::RunMicroBatch(const MicroBatch& batch, const std::vector<floa
   tape.batch = &batch;
   tape.tensors = tensors_.get();
   tape.recomputed_layers = memory_.recomputed_layers;
+  tape.angles = &angles_;
+  tape.local_angles = &local_angles_;
   tape.frozen = frozen.data();
   tape.trained = trained.data();
   tape.slot_gradients = gradients;

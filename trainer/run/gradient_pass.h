@@ -44,6 +44,7 @@ class GradientPass {
   };
   void RunMicroBatch(const MicroBatch& batch, const std::vector<float>& frozen,
                      const std::vector<float>& trained, const std::function<bool()>& should_stop);
+  void FillAngles(size_t positions);
   void AddLosses(const MicroBatch& batch);
   void HandOut(const MicroBatch& batch, const std::function<void(const GroupResult&)>& on_group);
 
@@ -53,8 +54,11 @@ class GradientPass {
   core::ThreadPool& pool_;
   kernels::GemmPrecision precision_;
   std::unique_ptr<TensorPool> tensors_;
-  std::vector<OpenGroup> open_;     // by slot; the first may go on from the last micro-batch
-  std::vector<double> label_loss_;  // [L]
+  size_t positions_ = 0;  // of the longest sequence so far, in the angles
+  inference::RotaryAngles angles_;
+  inference::RotaryAngles local_angles_;  // empty if no layer is local
+  std::vector<OpenGroup> open_;           // by slot; the first may go on from the last micro-batch
+  std::vector<double> label_loss_;        // [L]
 };
 
 }  // namespace selvedge::trainer

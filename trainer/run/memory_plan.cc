@@ -33,7 +33,9 @@ size_t LayerFloats(const inference::Model& model, const LoraLayout& layout) {
   const size_t q = static_cast<size_t>(c.n_heads) * c.head_dim;
   const size_t kv = static_cast<size_t>(c.n_kv_heads) * c.head_dim;
   size_t floats = 2 * c.n_embd + q + 2 * kv + 2 * c.n_ff + 7 * layout.rank();
-  if (!model.layers().front().attn_q_norm.empty()) floats += q + kv;  // inputs of the heads' norms
+  const inference::LayerWeights& layer = model.layers().front();
+  if (!layer.attn_q_norm.empty()) floats += q + kv;           // inputs of the heads' norms
+  if (!layer.attn_post_norm.empty()) floats += 2 * c.n_embd;  // and of those after a block
   return layout.freeze_a() ? floats : floats + 2 * c.n_embd + q + c.n_ff;
 }
 
@@ -42,8 +44,10 @@ class Planner {
  public:
   Planner(const inference::Model& model, const LoraLayout& layout, size_t longest_rows, int threads)
       : model_(model), layout_(layout), longest_(std::max<size_t>(1, longest_rows)) {
-    attention_ =
-        static_cast<size_t>(std::max(1, threads)) * 2 * kQueryBlock * longest_ * sizeof(float);
+    attention_ = static_cast<size_t>(std::max(1, threads)) *
+                 (AttentionBlocks(model.config()) * kQueryBlock * longest_ +
+                  (model.config().output_cap > 0 ? model.config().n_vocab : 0)) *
+                 sizeof(float);
     fixed_ = kRuntimeBytes + model.file().bytes().bytes().size() +
              layout.frozen() * 3 * sizeof(float) + layout.trained() * kStateBytes;
     update_ = layout.trained() * kUpdateBytes;

@@ -23,8 +23,9 @@ TEST(Model, ReadsItsConfiguration) {
   EXPECT_EQ(c.head_dim, 16u);
   EXPECT_EQ(c.n_vocab, 300u);
   EXPECT_EQ((*model)->output().data, (*model)->token_embedding().data);
-  EXPECT_EQ((*model)->rope_cos().size(), 128u * 8);
-  EXPECT_FLOAT_EQ((*model)->rope_sin()[8], std::sin(1.0f));  // position 1, frequency 1
+  const RotaryAngles angles = (*model)->rope(false, 128).First(2);
+  EXPECT_EQ(angles.cos.size(), 2u * 8);
+  EXPECT_FLOAT_EQ(angles.sin[8], std::sin(1.0f));  // position 1, frequency 1
 }
 
 TEST(Model, FindsTheWeightsThatTakeAdapters) {

@@ -79,10 +79,10 @@ class DoubleDecoder {
     return x * (x.square().mean(-1, true) + model_.config().norm_eps).rsqrt() * w;
   }
 
-  at::Tensor Rotate(const at::Tensor& x) const {  // [T, heads, D]
+  at::Tensor Rotate(const at::Tensor& x, bool local) const {  // [T, heads, D]
     const int64_t d = x.size(2);
-    const at::Tensor frequency =
-        at::pow(model_.config().rope_base, at::arange(0, d, 2, at::kDouble) / -d);
+    const float base = local ? model_.config().local_rope_base : model_.config().rope_base;
+    const at::Tensor frequency = at::pow(base, at::arange(0, d, 2, at::kDouble) / -d);
     const at::Tensor angle =
         (at::arange(x.size(0), at::kDouble).unsqueeze(1) * frequency).unsqueeze(1);
     if (!model_.config().rope_interleaved) {
@@ -97,8 +97,14 @@ class DoubleDecoder {
         .flatten(2);
   }
 
-  at::Tensor Attend(const at::Tensor& h, const inference::LayerWeights& layer) const {
+  static at::Tensor Capped(const at::Tensor& x, double cap) {
+    return cap == 0 ? x : cap * at::tanh(x / cap);
+  }
+
+  at::Tensor Attend(const at::Tensor& h, size_t index) const {
     const inference::ModelConfig& c = model_.config();
+    const inference::LayerWeights& layer = model_.layers()[index];
+    const bool local = c.IsLocal(index);
     const int64_t t = h.size(0), d = c.head_dim;
     const auto heads = [&](const kernels::WeightView& w, const std::vector<float>& bias,
                            const std::vector<float>& norm) {
@@ -108,15 +114,17 @@ class DoubleDecoder {
       return norm.empty() ? x : Norm(x, norm);
     };
     const at::Tensor q =
-        Rotate(heads(layer.attn_q, layer.attn_q_bias, layer.attn_q_norm)).transpose(0, 1);
+        Rotate(heads(layer.attn_q, layer.attn_q_bias, layer.attn_q_norm), local).transpose(0, 1);
     at::Tensor k =
-        Rotate(heads(layer.attn_k, layer.attn_k_bias, layer.attn_k_norm)).transpose(0, 1);
+        Rotate(heads(layer.attn_k, layer.attn_k_bias, layer.attn_k_norm), local).transpose(0, 1);
     at::Tensor v = heads(layer.attn_v, layer.attn_v_bias, {}).transpose(0, 1);
     k = k.repeat_interleave(c.n_heads / c.n_kv_heads, 0);
     v = v.repeat_interleave(c.n_heads / c.n_kv_heads, 0);
-    const at::Tensor future = at::ones({t, t}, at::kBool).triu(1);
-    const at::Tensor scores = (q.matmul(k.transpose(1, 2)) / std::sqrt(static_cast<double>(d)))
-                                  .masked_fill(future, -1e30);
+    at::Tensor unseen = at::ones({t, t}, at::kBool).triu(1);
+    if (local) unseen = unseen.logical_or(at::ones({t, t}, at::kBool).tril(-int64_t{c.window}));
+    const at::Tensor scores =
+        Capped(q.matmul(k.transpose(1, 2)) * double{c.attention_scale}, c.attention_cap)
+            .masked_fill(unseen, -1e30);
     return Linear(at::softmax(scores, -1).matmul(v).transpose(0, 1).reshape({t, c.n_heads * d}),
                   layer.attn_output);
   }
@@ -127,13 +135,24 @@ class DoubleDecoder {
     std::vector<int64_t> ids(example.tokens.begin(), example.tokens.end());
     const at::Tensor tokens = at::tensor(ids, at::kLong);
     const int64_t t = tokens.size(0) - 1;
-    at::Tensor x = Matrix(table.data(), model_.config().n_vocab, n).index({tokens.slice(0, 0, t)});
-    for (const inference::LayerWeights& layer : model_.layers()) {
-      x = x + Attend(Norm(x, layer.attn_norm), layer);
+    const inference::ModelConfig& c = model_.config();
+    const auto post_norm = [&](const at::Tensor& y, const std::vector<float>& norm) {
+      return norm.empty() ? y : Norm(y, norm);
+    };
+    const auto activate = [&](const at::Tensor& y) {
+      return c.activation == inference::Activation::kGelu ? at::gelu(y, "tanh") : at::silu(y);
+    };
+    at::Tensor x = double{c.embedding_scale} *
+                   Matrix(table.data(), c.n_vocab, n).index({tokens.slice(0, 0, t)});
+    for (size_t i = 0; i < model_.layers().size(); ++i) {
+      const inference::LayerWeights& layer = model_.layers()[i];
+      x = x + post_norm(Attend(Norm(x, layer.attn_norm), i), layer.attn_post_norm);
       const at::Tensor h = Norm(x, layer.ffn_norm);
-      x = x + Linear(at::silu(Linear(h, layer.ffn_gate)) * Linear(h, layer.ffn_up), layer.ffn_down);
+      const at::Tensor gated = activate(Linear(h, layer.ffn_gate)) * Linear(h, layer.ffn_up);
+      x = x + post_norm(Linear(gated, layer.ffn_down), layer.ffn_post_norm);
     }
-    const at::Tensor logits = Linear(Norm(x, model_.output_norm()), model_.output());
+    const at::Tensor logits =
+        Capped(Linear(Norm(x, model_.output_norm()), model_.output()), c.output_cap);
     at::Tensor loss = at::zeros({}, at::kDouble);
     const at::Tensor log_p = at::log_softmax(logits, -1);
     for (int64_t i = 0; i < t; ++i) {
@@ -197,8 +216,8 @@ TEST(Decoder, GroupGradientsAgreeWithAtenAutogradInDouble) {
   }
 }
 
-TEST(Decoder, FamiliesWithBiasesAndHeadNormsAgreeWithAtenAutogradToo) {
-  for (const char* family : {"qwen2", "qwen3"}) {
+TEST(Decoder, EveryTrainableFamilyAgreesWithAtenAutogradToo) {
+  for (const char* family : {"qwen2", "qwen3", "gemma2", "gemma3"}) {
     for (const bool freeze_a : {true, false}) {
       const Case s = MakeCase(freeze_a, core::DType::kF32, 4, family);
       const std::vector<Group> groups = testing::RandomGroups(*s.model, 3, 2, 40, 3);

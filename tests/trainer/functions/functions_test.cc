@@ -72,6 +72,7 @@ class Functions : public ::testing::Test {
     tape_.dense = &ActiveDenseKernels();
     tape_.pool = &pool_;
     tape_.batch = &batch_;
+    tape_.angles = &angles_;
     tape_.frozen = frozen_.data();
     tape_.trained = trained_.data();
     for (auto& gradient : slot_gradients_) gradient.resize(layout_->trained());
@@ -95,6 +96,7 @@ class Functions : public ::testing::Test {
   std::unique_ptr<LoraLayout> layout_;
   core::ThreadPool pool_;
   MicroBatch batch_;
+  inference::RotaryAngles angles_ = model_->rope(false, 70).First(70);
   Tape tape_;
   std::vector<float> frozen_, trained_;
   std::vector<float> slot_gradients_[2];
@@ -141,14 +143,14 @@ TEST_F(Functions, RopeHasTheGradientOfItsFormula) {
     return out;
   };
   at::Tensor leaf = Leaf(x, rows(), cols);
-  const at::Tensor y = Rope(leaf, heads, tape_);
+  const at::Tensor y = Rope(leaf, heads, false, tape_);
   ExpectClose(y, formula(Values(x.begin(), x.end())), 1e-5);
   y.backward(Leaf(direction, rows(), cols));
   // The rotation is linear: its differences are exact but for the tables' rounding of the angle.
   ExpectClose(leaf.grad(), Differences(formula, x, direction), 1e-5);
 }
 
-TEST_F(Functions, SwiGluHasTheGradientOfItsFormula) {
+TEST_F(Functions, GatedUnitHasTheGradientOfItsFormula) {
   const size_t r = 3, n = 37;
   const auto x = RandomWeights(2 * r * n, 2, 3), direction = RandomWeights(r * n, 1, 4);
   const auto formula = [&](const Values& in) {
@@ -158,7 +160,7 @@ TEST_F(Functions, SwiGluHasTheGradientOfItsFormula) {
   };
   at::Tensor gate = Leaf({x.begin(), x.begin() + r * n}, r, n);
   at::Tensor up = Leaf({x.begin() + r * n, x.end()}, r, n);
-  const at::Tensor y = SwiGlu(gate, up, tape_);
+  const at::Tensor y = GatedUnit(gate, up, tape_);
   ExpectClose(y, formula(Values(x.begin(), x.end())), 1e-6);
   y.backward(Leaf(direction, r, n));
   const Values expected = Differences(formula, x, direction);
@@ -209,7 +211,7 @@ TEST_F(Functions, AttentionHasTheGradientOfItsFormula) {
   at::Tensor q = Leaf({x.begin(), x.begin() + qn}, rows(), c.n_heads * c.head_dim);
   at::Tensor k = Leaf({x.begin() + qn, x.begin() + qn + kn}, rows(), c.n_kv_heads * c.head_dim);
   at::Tensor v = Leaf({x.begin() + qn + kn, x.end()}, rows(), c.n_kv_heads * c.head_dim);
-  const at::Tensor o = Attention(q, k, v, tape_);
+  const at::Tensor o = Attention(q, k, v, false, tape_);
   ExpectClose(o, formula(Values(x.begin(), x.end())), 2e-6);
   o.backward(Leaf(direction, rows(), c.n_heads * c.head_dim));
   // Differences for a sample of the inputs: all would take minutes.

@@ -121,6 +121,40 @@ TEST(DenseKernels, CrossEntropyOfANanIsNotFinite) {
   }
 }
 
+TEST(DenseKernels, GeluAndItsGradientAgreeWithDouble) {
+  const auto gelu = [](double g) {
+    return 0.5 * g * (1 + std::tanh(std::sqrt(2 / M_PI) * (g + 0.044715 * g * g * g)));
+  };
+  for (const DenseKernels* table : Tables()) {
+    const size_t n = 83;
+    const auto gate = Random(n, 5, 6), up = Random(n, 6), dy = Random(n, 7);
+    std::vector<float> out(n), dgate(n), dup(n);
+    table->gelu_mul_row(gate.data(), up.data(), n, out.data());
+    table->gelu_mul_grad_row(gate.data(), up.data(), dy.data(), n, dgate.data(), dup.data());
+    for (size_t i = 0; i < n; ++i) {
+      const double g = gate[i], h = 1e-5;
+      EXPECT_NEAR(out[i], gelu(g) * up[i], 5e-6);
+      EXPECT_NEAR(dup[i], gelu(g) * dy[i], 5e-6);
+      EXPECT_NEAR(dgate[i], (gelu(g + h) - gelu(g - h)) / (2 * h) * up[i] * dy[i], 5e-6);
+    }
+  }
+}
+
+TEST(DenseKernels, SoftCapAndItsGradientAgreeWithDouble) {
+  for (const DenseKernels* table : Tables()) {
+    const size_t n = 83;
+    const auto x = Random(n, 8, 90), dy = Random(n, 9);
+    auto y = x, dx = dy;
+    table->soft_cap_row(30, y.data(), n);
+    table->soft_cap_grad_row(30, y.data(), n, dx.data());
+    for (size_t i = 0; i < n; ++i) {
+      const double t = std::tanh(x[i] / 30.0);
+      EXPECT_NEAR(y[i], 30 * t, 1e-5);
+      EXPECT_NEAR(dx[i], dy[i] * (1 - t * t), 1e-6);
+    }
+  }
+}
+
 TEST(DenseKernels, ActiveTableIsOneOfThisProcessors) {
   bool found = false;
   for (const DenseKernels* table : Tables()) found |= table == &ActiveDenseKernels();
