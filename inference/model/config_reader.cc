@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "inference/model/key_reader.h"
+#include "storage/untrusted/quote.h"
 
 namespace selvedge::inference {
 namespace {
@@ -64,8 +65,8 @@ Status ReadScaling(const KeyReader& keys, const ModelConfig& c, RopeScaling* sca
   } else if (type == "yarn") {
     scaling->kind = RopeScaling::Kind::kYarn;
   } else if (type != "none" && type != "longrope") {  // longrope: the divisors are tensors
-    return IncompatibleError("model file: rope.scaling.type: '" + type.substr(0, 32) +
-                             "', 'none', 'linear', 'yarn' or 'longrope' supported");
+    return IncompatibleError("model file: rope.scaling.type: " + untrusted::Quote(type) +
+                             ", 'none', 'linear', 'yarn' or 'longrope' supported");
   }
   if (scaling->kind == RopeScaling::Kind::kNone) return OkStatus();
   SELVEDGE_ASSIGN_OR_RETURN(scaling->factor, keys.Number(factor, 0, 1e6f));

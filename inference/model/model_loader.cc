@@ -3,6 +3,8 @@
 
 #include "inference/model/architecture.h"
 #include "inference/model/config_reader.h"
+#include "inference/model/key_reader.h"
+#include "storage/untrusted/quote.h"
 
 namespace selvedge::inference {
 namespace {
@@ -28,8 +30,8 @@ class ModelLoader {
     SELVEDGE_ASSIGN_OR_RETURN(const std::string name, file().GetString("general.architecture"));
     architecture_ = FindArchitecture(name);
     if (architecture_ == nullptr) {
-      return IncompatibleError("model file: general.architecture: '" + name.substr(0, 32) + "', " +
-                               SupportedArchitectures() + " supported");
+      return IncompatibleError("model file: general.architecture: " + untrusted::Quote(name) +
+                               ", " + SupportedArchitectures() + " supported");
     }
     SELVEDGE_ASSIGN_OR_RETURN(model_->config_, ReadConfig(file(), *architecture_));
     SELVEDGE_RETURN_IF_ERROR(LoadEmbeddings());
@@ -111,6 +113,7 @@ class ModelLoader {
                         " tokens, 1 to 1048576 allowed");
     }
     config().n_vocab = static_cast<uint32_t>(embedding->dims[1]);
+    SELVEDGE_RETURN_IF_ERROR(CheckVocabSize());
     SELVEDGE_RETURN_IF_ERROR(TakeMatrix("token_embd.weight", config().n_embd,
                                         {{config().n_vocab, &model_->token_embedding_}}));
     SELVEDGE_RETURN_IF_ERROR(
@@ -124,6 +127,17 @@ class ModelLoader {
         TakeMatrix("output.weight", config().n_embd, {{config().n_vocab, &model_->output_}}));
     model_->by_name_["output.weight"] = &model_->output_;
     return OkStatus();
+  }
+
+  // The key only repeats what the embedding's shape says, so a file where they differ is wrong.
+  Status CheckVocabSize() {
+    const KeyReader keys(file(), architecture_->name);
+    if (!keys.Has("vocab_size")) return OkStatus();
+    SELVEDGE_ASSIGN_OR_RETURN(const uint32_t declared, keys.Count("vocab_size", 1, 1u << 20));
+    if (declared == config().n_vocab) return OkStatus();
+    return FormatError("model file: " + std::string(architecture_->name) + ".vocab_size: " +
+                       std::to_string(declared) + ", token_embd.weight has " +
+                       std::to_string(config().n_vocab) + " rows");
   }
 
   Status LoadLayers() {

@@ -5,6 +5,8 @@
 
 #include <initializer_list>
 
+#include "storage/untrusted/quote.h"
+
 namespace selvedge::inference {
 namespace {
 
@@ -144,8 +146,8 @@ PreTokenizer::~PreTokenizer() = default;
 Result<PreTokenizer> PreTokenizer::Create(const std::string& name) {
   const Rules* rules = FindRules(name);
   if (rules == nullptr) {
-    return IncompatibleError("tokenizer: tokenizer.ggml.pre: '" + name.substr(0, 32) +
-                             "', 'default', 'gpt-2', 'smollm', 'llama-bpe', 'qwen2', 'tekken', "
+    return IncompatibleError("tokenizer: tokenizer.ggml.pre: " + untrusted::Quote(name) +
+                             ", 'default', 'gpt-2', 'smollm', 'llama-bpe', 'qwen2', 'tekken', "
                              "'dbrx' or 'gpt-4o' supported");
   }
   PreTokenizer out;

@@ -4,6 +4,7 @@
 
 #include "inference/tokenizer/bpe_tokenizer.h"
 #include "inference/tokenizer/spm_tokenizer.h"
+#include "storage/untrusted/quote.h"
 
 namespace selvedge::inference {
 
@@ -19,8 +20,8 @@ Result<std::unique_ptr<Tokenizer>> Tokenizer::FromGguf(const gguf::File& file) {
                               Vocabulary::FromGguf(file, Vocabulary::Kind::kByteLevel));
     return BpeTokenizer::Create(file, std::move(vocabulary));
   }
-  return IncompatibleError("tokenizer: tokenizer.ggml.model: '" + model.substr(0, 32) +
-                           "', 'llama' (sentencepiece) and 'gpt2' (byte-level BPE) are supported");
+  return IncompatibleError("tokenizer: tokenizer.ggml.model: " + untrusted::Quote(model) +
+                           ", 'llama' (sentencepiece) and 'gpt2' (byte-level BPE) are supported");
 }
 
 bool Tokenizer::IsEndOfGeneration(int32_t id) const {

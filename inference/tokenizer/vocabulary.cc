@@ -138,14 +138,15 @@ Status ReadSpecialIds(const gguf::File& file, Vocabulary* v) {
 
 // Phi-3's tokenizer drops white space after its special tokens. Files do not say so; the model's
 // name is what llama.cpp goes by, too.
-void ReadSpaceDroppers(const gguf::File& file, Vocabulary* v) {
-  Result<std::string> name = file.GetString("general.name");
-  if (!name.ok()) return;
-  for (char& c : *name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  if (name->find("phi-3") == name->npos && name->find("phi3") == name->npos) return;
+Status ReadSpaceDroppers(const gguf::File& file, Vocabulary* v) {
+  if (!file.Has("general.name")) return OkStatus();
+  SELVEDGE_ASSIGN_OR_RETURN(std::string name, file.GetString("general.name"));
+  for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  if (name.find("phi-3") == name.npos && name.find("phi3") == name.npos) return OkStatus();
   for (const auto& [text, id] : v->specials) {
     if (text != "<unk>" && text != "<s>" && text != "<|endoftext|>") v->drops_space_after.insert(id);
   }
+  return OkStatus();
 }
 
 }  // namespace
@@ -155,7 +156,7 @@ Result<Vocabulary> Vocabulary::FromGguf(const gguf::File& file, Kind kind) {
   SELVEDGE_RETURN_IF_ERROR(ReadLists(file, kind, &v));
   SELVEDGE_RETURN_IF_ERROR(CheckTokens(kind, &v));
   SELVEDGE_RETURN_IF_ERROR(ReadSpecialIds(file, &v));
-  ReadSpaceDroppers(file, &v);
+  SELVEDGE_RETURN_IF_ERROR(ReadSpaceDroppers(file, &v));
   if (file.Has("tokenizer.ggml.add_bos_token")) {
     SELVEDGE_ASSIGN_OR_RETURN(v.add_bos, file.GetBool("tokenizer.ggml.add_bos_token"));
   }

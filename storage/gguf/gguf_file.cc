@@ -43,7 +43,7 @@ std::span<const uint8_t> File::EncodedValue(std::string_view key) const {
 
 Result<const Value*> File::Typed(std::string_view key, ValueType type) const {
   const auto it = key_index_.find(std::string(key));
-  if (it == key_index_.end()) return NotFoundError(Where(*this, key) + ": missing");
+  if (it == key_index_.end()) return FormatError(Where(*this, key) + ": missing");
   const Value& value = metadata_[it->second].second;
   if (value.type != type) {
     return FormatError(Where(*this, key) + ": got " + TypeText(value) + ", must be " +

@@ -83,8 +83,8 @@ class File {
   // The value of `key` as it is written in the file, after its type field; empty if it is absent.
   std::span<const uint8_t> EncodedValue(std::string_view key) const;
 
-  // Typed getters: kNotFound if the key is absent, kFormat if it has another type (no conversion
-  // between kinds).
+  // Typed getters: kFormat if the key is absent or has another type (no conversion between kinds).
+  // Ask Has first for a key that a file may lack.
   Result<uint32_t> GetU32(std::string_view key) const;
   Result<float> GetF32(std::string_view key) const;
   Result<bool> GetBool(std::string_view key) const;

@@ -59,6 +59,9 @@ TEST(Model, RefusesConfigurationsOutOfBounds) {
       {"llama.attention.key_length", uint32_t{8}, StatusCode::kFormat},
       {"llama.attention.value_length", uint32_t{8}, StatusCode::kIncompatible},
       {"llama.context_length", uint32_t{0}, StatusCode::kFormat},
+      {"llama.vocab_size", uint32_t{0}, StatusCode::kFormat},
+      {"llama.vocab_size", uint32_t{301}, StatusCode::kFormat},  // the embedding has 300 rows
+      {"llama.vocab_size", std::string("300"), StatusCode::kFormat},
       {"llama.context_length", uint32_t{1} << 30, StatusCode::kLimit},
       {"llama.embedding_length", uint32_t{128}, StatusCode::kFormat},
       {"llama.rope.freq_base", nan, StatusCode::kFormat},
@@ -89,7 +92,7 @@ TEST(Model, RefusesMissingKeysAndTensors) {
                           "llama.attention.layer_norm_rms_epsilon", "general.architecture"}) {
     ModelParts parts = ModelParts::Small();
     parts.keys.erase(key);
-    EXPECT_FALSE(LoadStatus(parts).ok()) << key;
+    EXPECT_EQ(LoadStatus(parts).code(), StatusCode::kFormat) << key;
   }
   for (const auto& [name, tensor] : ModelParts::Small().tensors) {
     ModelParts parts = ModelParts::Small();

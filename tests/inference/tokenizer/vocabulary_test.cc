@@ -118,12 +118,22 @@ TEST(Vocabulary, Phi3DropsSpaceAfterItsSpecialTokens) {
             *(*tokenizer)->Encode("<|user|>w20", false, true));
 }
 
-TEST(Tokenizer, RefusesOtherKindsByName) {
+TEST(Vocabulary, RefusesANameThatIsNoText) {
   ModelParts parts = ModelParts::Small();
-  parts.keys["tokenizer.ggml.model"] = std::string("bert");
-  const Status status = Tokenizer::FromGguf(*parts.Build()).status();
-  EXPECT_EQ(status.code(), StatusCode::kIncompatible);
-  EXPECT_NE(status.message().find("bert"), std::string::npos);
+  parts.keys["general.name"] = uint32_t{3};
+  EXPECT_EQ(Vocabulary::FromGguf(*parts.Build(), Vocabulary::Kind::kSentencePiece).status().code(),
+            StatusCode::kFormat);
+}
+
+TEST(Tokenizer, RefusesOtherKindsByName) {
+  for (const std::string name : {"bert", "\x1b[31mbert"}) {
+    ModelParts parts = ModelParts::Small();
+    parts.keys["tokenizer.ggml.model"] = name;
+    const Status status = Tokenizer::FromGguf(*parts.Build()).status();
+    EXPECT_EQ(status.code(), StatusCode::kIncompatible);
+    EXPECT_NE(status.message().find("bert"), std::string::npos);
+    EXPECT_EQ(status.message().find('\x1b'), std::string::npos);
+  }
 }
 
 TEST(Tokenizer, WorksWithoutByteTokens) {

@@ -91,7 +91,7 @@ TEST(GgufFile, GettersDoNotConvertBetweenTypes) {
   const auto parsed = ParseBytes(b.data);
   ASSERT_TRUE(parsed.ok());
   const File& file = **parsed;
-  EXPECT_EQ(file.GetU32("absent").status().code(), StatusCode::kNotFound);
+  EXPECT_EQ(file.GetU32("absent").status().code(), StatusCode::kFormat);
   EXPECT_FALSE(file.Has("absent"));
   EXPECT_EQ(file.GetU32("u64").status().code(), StatusCode::kFormat);
   EXPECT_EQ(file.GetU32("i32").status().code(), StatusCode::kFormat);
