@@ -135,8 +135,8 @@ class ModelLoader {
     if (!keys.Has("vocab_size")) return OkStatus();
     SELVEDGE_ASSIGN_OR_RETURN(const uint32_t declared, keys.Count("vocab_size", 1, 1u << 20));
     if (declared == config().n_vocab) return OkStatus();
-    return FormatError("model file: " + std::string(architecture_->name) + ".vocab_size: " +
-                       std::to_string(declared) + ", token_embd.weight has " +
+    return FormatError("model file: " + std::string(architecture_->name) +
+                       ".vocab_size: " + std::to_string(declared) + ", token_embd.weight has " +
                        std::to_string(config().n_vocab) + " rows");
   }
 

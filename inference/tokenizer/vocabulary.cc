@@ -144,7 +144,8 @@ Status ReadSpaceDroppers(const gguf::File& file, Vocabulary* v) {
   for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   if (name.find("phi-3") == name.npos && name.find("phi3") == name.npos) return OkStatus();
   for (const auto& [text, id] : v->specials) {
-    if (text != "<unk>" && text != "<s>" && text != "<|endoftext|>") v->drops_space_after.insert(id);
+    if (text != "<unk>" && text != "<s>" && text != "<|endoftext|>")
+      v->drops_space_after.insert(id);
   }
   return OkStatus();
 }
