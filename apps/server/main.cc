@@ -1,15 +1,12 @@
 // selvedge-server: what `selvedge serve` starts; docs/cli.md describes it.
 
-#include <signal.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <chrono>
-#include <cstdio>
-#include <exception>
 #include <thread>
 
 #include "apps/cli/input.h"
+#include "apps/cli/program.h"
 #include "apps/cli/serve.h"
 #include "apps/cli/signals.h"
 #include "apps/server/server.h"
@@ -65,13 +62,6 @@ Status Serve(cli::Context& context, const cli::ServeFlags& flags) {
 }  // namespace selvedge::server
 
 int main(int argc, char** argv) {
-  signal(SIGPIPE, SIG_IGN);
-  try {
-    selvedge::cli::CommandLine line;
-    selvedge::cli::AddServe(&line, selvedge::server::Serve);
-    return line.Run(argc, argv);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "selvedge: internal error: %s\n", error.what());
-    return 1;
-  }
+  return selvedge::cli::RunProgram(
+      argc, argv, [](auto* line) { selvedge::cli::AddServe(line, selvedge::server::Serve); });
 }
