@@ -9,7 +9,8 @@
 
 namespace selvedge {
 
-// kNotFound: the library is not installed; kIncompatible: it cannot be loaded.
+// kNotFound: the library is not installed; kIncompatible: it cannot be loaded; kNoSpace: the
+// process may not have the address space for it.
 Result<std::unique_ptr<trainer::Trainer>> MakeTrainer();
 
 }  // namespace selvedge
