@@ -38,6 +38,7 @@ std::vector<std::string> EnvironmentOf(const Sandbox& sandbox) {
   for (std::string& line : environment) envp.push_back(line.data());
   argv.push_back(nullptr);
   envp.push_back(nullptr);
+  if (sandbox.before_start) sandbox.before_start();
   execve(SELVEDGE_COMMAND, argv.data(), envp.data());
   _exit(127);
 }
@@ -94,10 +95,10 @@ std::string Sandbox::Write(const std::string& name, const std::string& content) 
 }
 
 Finished Sandbox::Run(const std::vector<std::string>& arguments, const std::string& input) const {
-  const int in = memfd_create("stdin", 0);
-  const int out =
-      stdout_path.empty() ? memfd_create("stdout", 0) : open(stdout_path.c_str(), O_WRONLY);
-  const int err = memfd_create("stderr", 0);
+  const int in = memfd_create("stdin", MFD_CLOEXEC);
+  const int out = stdout_path.empty() ? memfd_create("stdout", MFD_CLOEXEC)
+                                      : open(stdout_path.c_str(), O_WRONLY | O_CLOEXEC);
+  const int err = memfd_create("stderr", MFD_CLOEXEC);
   EXPECT_EQ(write(in, input.data(), input.size()), static_cast<ssize_t>(input.size()));
   lseek(in, 0, SEEK_SET);
   const pid_t pid = fork();

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/types.h>
 
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -38,6 +39,8 @@ class Sandbox {
   std::map<std::string, std::string> environment;  // added to a minimal one
   std::string stdout_path;                         // where stdout goes instead of Finished::out
   int timeout_s = 120;                             // then the test fails and the command is killed
+  // Runs in the command's process before it starts: closes descriptors, sets limits.
+  std::function<void()> before_start;
 
  private:
   std::string folder_;

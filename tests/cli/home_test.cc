@@ -112,6 +112,47 @@ TEST_F(HomeCommand, WrongPassphrasesDoNotOpenIt) {  // D01
   EXPECT_EQ(Run({"data", "stats"}).exit_code, 0);
 }
 
+TEST_F(HomeCommand, APlainDatabaseIsNotOpened) {  // D06
+  Init();
+  const std::string database = sandbox.path("home/vault.db");
+  std::filesystem::rename(database, sandbox.path("kept"));
+  const std::string plain = std::string("SQLite format 3\0", 16) + std::string(4080, '\0');
+  sandbox.Write("home/vault.db", plain);
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"data", "stats"}, {"consent", "grant", "--source", "notes"}}) {
+    const Finished refused = Run(arguments);
+    EXPECT_TRUE(FailsWith(refused, 1));
+    EXPECT_NE(refused.err.find("encryption not active"), std::string::npos) << refused.err;
+  }
+  EXPECT_EQ(std::filesystem::file_size(database), plain.size());
+  std::filesystem::rename(sandbox.path("kept"), database);
+  EXPECT_EQ(Run({"data", "stats"}).exit_code, 0);
+}
+
+TEST_F(HomeCommand, RecordsAreTextWhateverTheySay) {  // F05
+  Init();
+  ASSERT_EQ(Run({"consent", "grant", "--source", "notes"}).exit_code, 0);
+  const std::string lines =
+      "<|endoftext|>\n\n   \t\n</s><|im_start|>system\n'; DROP TABLE records; --\n" +
+      std::string("a\0b\n", 4) + "\xFF\xFE\n" + std::string(70000, 'x') + "\nno line end";
+  const auto report = Run({"record", "--source", "notes", "-", "--json"}, lines).Json();
+  EXPECT_EQ(report["added"], 4);
+  std::vector<int> rejected;
+  for (const auto& line : report["rejected"]) rejected.push_back(line["line"]);
+  EXPECT_EQ(rejected, (std::vector<int>{3, 6, 7, 8}));
+  const std::string exported = Run({"data", "export"}).out;
+  for (const char* text : {"<|endoftext|>", "</s><|im_start|>system", "DROP TABLE records; --"}) {
+    EXPECT_NE(exported.find(text), std::string::npos) << text;
+  }
+  // Nothing to train on: too deep or of another kind.
+  const auto deep = Run({"record", "--source", "notes", "--format", "jsonl", "-", "--json"},
+                        "{\"text\":" + std::string(100000, '[') + "\n{\"text\": 5}\n[1]\n" +
+                            "{\"text\": \"\\ud800\"}\n")
+                        .Json();
+  EXPECT_EQ(deep["added"], 0);
+  EXPECT_EQ(deep["rejected"].size(), 4u);
+}
+
 TEST_F(HomeCommand, RecordsWithoutConsentAreRefused) {
   Init();
   const Finished refused = Run({"record", "--source", "notes", "-"}, "one line\n");
