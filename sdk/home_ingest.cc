@@ -4,6 +4,7 @@
 #include "sdk/home_impl.h"
 #include "sdk/ingest_formats.h"
 #include "sdk/pseudonyms.h"
+#include "storage/vault/disk_reserve.h"
 #include "storage/vault/timestamp.h"
 
 namespace selvedge {
@@ -81,6 +82,7 @@ Result<IngestReport> Home::Ingest(const std::string& source, RecordFormat format
   Vault& v = *impl_->vault;
   SELVEDGE_RETURN_IF_ERROR(impl_->RequireIntactLedger());
   SELVEDGE_RETURN_IF_ERROR(RequireConsent(v, source));
+  SELVEDGE_RETURN_IF_ERROR(vault::RequireRoom(v.home(), "record"));
   SELVEDGE_ASSIGN_OR_RETURN(ParsedFile file, ParseRecords(format, data));
   SELVEDGE_ASSIGN_OR_RETURN(const std::string rule_text,
                             v.settings().GetText(vault::kRedactionRules));

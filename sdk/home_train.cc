@@ -7,6 +7,7 @@
 #include "sdk/train_options.h"
 #include "sdk/trainer_library.h"
 #include "storage/vault/checkpoint_file.h"
+#include "storage/vault/disk_reserve.h"
 
 namespace selvedge {
 namespace {
@@ -115,6 +116,7 @@ Result<TrainReport> Home::Train(const TrainOptions& options, const std::atomic<b
   Impl& home = *impl_;
   SELVEDGE_RETURN_IF_ERROR(CheckTrainOptions(options));
   SELVEDGE_ASSIGN_OR_RETURN(const vault::FileLock training, LockTraining(home));
+  SELVEDGE_RETURN_IF_ERROR(vault::RequireRoom(home.vault->home(), "train"));
   if (!options.now) {
     SELVEDGE_RETURN_IF_ERROR(CheckConditions(options.when, home.vault->home()));
   }

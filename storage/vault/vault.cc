@@ -14,6 +14,7 @@
 
 #include "core/file_io.h"
 #include "storage/vault/anchor_v1.h"
+#include "storage/vault/disk_reserve.h"
 #include "storage/vault/key_blob.h"
 #include "storage/vault/schema.h"
 
@@ -211,6 +212,7 @@ Result<std::unique_ptr<Vault>> Vault::Open(const std::string& path, const KeySou
   } else {
     SELVEDGE_RETURN_IF_ERROR(ReadLedgerHead(*blob, LedgerKey(*store_key)).status());
   }
+  TendReserve(home);
   return OpenWith(home, std::move(store_key).value(), provider->name(), info.epoch, false);
 }
 
@@ -322,7 +324,9 @@ Status EraseHome(const std::string& path) {
   bool found = false;
   SELVEDGE_RETURN_IF_ERROR(UnlinkAll(home, {"key.json", "key", "key.new"}, &found));
   SELVEDGE_RETURN_IF_ERROR(UnlinkAll(
-      home, {"vault.db", "vault.db-wal", "vault.db-shm", &kAnchorV1File[1], "train.lock"}, &found));
+      home,
+      {"vault.db", "vault.db-wal", "vault.db-shm", &kAnchorV1File[1], "train.lock", kReserveFile},
+      &found));
   for (const char* folder : {"/checkpoints", "/adapters"}) {
     std::error_code ec;
     found = fs::remove_all(home + folder, ec) > 0 || found;

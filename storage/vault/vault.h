@@ -7,7 +7,7 @@
 //   HOME/vault.db       encrypted database (+ -wal, -shm)
 //   HOME/checkpoints/   encrypted checkpoints
 //   HOME/adapters/<id>/ signed adapter folders
-//   HOME/train.lock     held while training
+//   HOME/train.lock     held while training; HOME/reserve: see disk_reserve.h
 
 #include <functional>
 #include <memory>
