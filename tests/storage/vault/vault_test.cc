@@ -135,7 +135,11 @@ TEST_F(Vaults, NoHomeIsNotFound) {
 
 // D10
 TEST_F(Vaults, RefusesANewerSchema) {
-  ASSERT_TRUE(MakeHome()->database().Execute("UPDATE schema_version SET version = 3").ok());
+  ASSERT_TRUE(
+      MakeHome()
+          ->database()
+          .Execute("UPDATE schema_version SET version = " + std::to_string(kSchemaVersion + 1))
+          .ok());
   EXPECT_EQ(OpenCode(), StatusCode::kIncompatible);
 }
 
