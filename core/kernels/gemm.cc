@@ -13,20 +13,11 @@
 #include <cstring>
 
 #include "core/kernels/dispatch.h"
+#include "core/kernels/gemm_product.h"
 #include "core/kernels/scratch.h"
 
 namespace selvedge::kernels {
 namespace {
-
-constexpr size_t kMaxTileCols = 32;
-constexpr size_t kMaxTileRows = 16;
-constexpr size_t kMaxRowsAtOnce = 1024;  // bounds the packed A to 1.1 MB, which stays in L2
-
-// A part of the weight, made into panel[depth, tile_cols] (zeros beyond `cols`).
-struct Slice {
-  size_t first_col, cols;     // columns of C
-  size_t first_depth, depth;  // of the summed dimension
-};
 
 // Forward: columns of C are rows of W; the summed dimension is K.
 struct ForwardPanel {
@@ -72,16 +63,6 @@ struct InputGradPanel {
   }
 };
 
-struct Product {
-  const KernelTable& table;
-  const float* a;  // [m, depth]
-  size_t m;
-  size_t depth;
-  float* c;  // [m, cols]
-  size_t cols;
-  bool accumulate;
-};
-
 // Rows of A as panels of equal height (the last may be lower): [panels, height, kPanelStride].
 struct PackedRows {
   float* data;
@@ -108,19 +89,9 @@ void MultiplyTile(const Product& p, const PackedRows& a, size_t begin, size_t en
   const bool add = p.accumulate || s.first_depth > 0;
   for (size_t i = begin; i < end; ++i) {
     const size_t rows = a.RowsOf(i);
-    float* c = p.c + i * a.height * p.cols + s.first_col;
-    if (s.cols == t.tile_cols) {
-      t.gemm_tile(rows, s.depth, a.Panel(i), panel, c, p.cols, add);
-      continue;
-    }
-    float edge[kMaxTileRows * kMaxTileCols] = {};  // the tile is wider than what is left of C
-    for (size_t r = 0; add && r < rows; ++r) {
-      std::memcpy(edge + r * t.tile_cols, c + r * p.cols, s.cols * sizeof(float));
-    }
-    t.gemm_tile(rows, s.depth, a.Panel(i), panel, edge, t.tile_cols, add);
-    for (size_t r = 0; r < rows; ++r) {
-      std::memcpy(c + r * p.cols, edge + r * t.tile_cols, s.cols * sizeof(float));
-    }
+    OnTile(
+        p, p.c + i * a.height * p.cols + s.first_col, rows, s.cols, t.tile_cols, add,
+        [&](float* c, size_t ldc) { t.gemm_tile(rows, s.depth, a.Panel(i), panel, c, ldc, add); });
   }
 }
 
@@ -135,12 +106,8 @@ void MultiplyRows(core::ThreadPool& pool, const Product& p, const PanelMaker& ma
   a.panels = (p.m - 1) / a.height + 1;
   a.data = scratch.Get(a.panels * a.height * kPanelStride);
 
-  // Few columns and many threads: split the rows too, at the price of making a panel more than
-  // once.
   const size_t tiles = (p.cols - 1) / t.tile_cols + 1;
-  const size_t wanted = 4 * static_cast<size_t>(pool.threads());
-  const size_t splits =
-      pool.threads() == 1 ? 1 : std::clamp<size_t>(wanted / tiles, 1, (a.panels + 3) / 4);
+  const size_t splits = RowSplits(pool.threads(), tiles, (a.panels + 3) / 4);
 
   for (size_t first = 0; first < p.depth; first += kPanelDepth) {
     const size_t depth = std::min(kPanelDepth, p.depth - first);
@@ -163,16 +130,7 @@ void MultiplyRows(core::ThreadPool& pool, const Product& p, const PanelMaker& ma
 
 template <typename PanelMaker>
 void Multiply(core::ThreadPool& pool, const Product& whole, const PanelMaker& maker) {
-  if (whole.m == 0 || whole.cols == 0) return;
-  if (whole.depth == 0 && !whole.accumulate) std::fill_n(whole.c, whole.m * whole.cols, 0.0f);
-  const size_t chunks = (whole.m - 1) / kMaxRowsAtOnce + 1;
-  for (size_t i = 0; i < chunks; ++i) {
-    const size_t begin = whole.m * i / chunks, end = whole.m * (i + 1) / chunks;
-    const Product part{whole.table,     whole.a + begin * whole.depth, end - begin,
-                       whole.depth,     whole.c + begin * whole.cols,  whole.cols,
-                       whole.accumulate};
-    MultiplyRows(pool, part, maker);
-  }
+  ForRowParts(whole, [&](const Product& part) { MultiplyRows(pool, part, maker); });
 }
 
 }  // namespace

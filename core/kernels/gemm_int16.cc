@@ -14,20 +14,11 @@
 #include <cstring>
 
 #include "core/kernels/dispatch.h"
+#include "core/kernels/gemm_product.h"
 #include "core/kernels/scratch.h"
 
 namespace selvedge::kernels {
 namespace {
-
-constexpr size_t kMaxTileCols = 32;
-constexpr size_t kMaxTileRows = 16;
-constexpr size_t kMaxRowsAtOnce = 1024;  // bounds the rounded A to 0.6 MB, which stays in L2
-
-// A part of the weight: columns of C and rows of the summed dimension.
-struct Slice {
-  size_t first_col, cols;
-  size_t first_depth, depth;
-};
 
 struct Panel {
   int16_t* values;  // [kPanelDepth / 2, tile_cols, 2]
@@ -101,16 +92,6 @@ struct InputGradWeight {
   }
 };
 
-struct Product {
-  const KernelTable& table;
-  const float* a;  // [m, depth]
-  size_t m;
-  size_t depth;
-  float* c;  // [m, cols]
-  size_t cols;
-  bool accumulate;
-};
-
 // A slice of A, rounded.
 struct RoundedRows {
   int16_t* values;  // [m, kInt16Stride]
@@ -134,21 +115,10 @@ void MultiplyTile(const Product& p, RoundedRows a, size_t begin, size_t end, con
   const bool add = p.accumulate || s.first_depth > 0;
   for (size_t i = begin; i < end; i += t.tile_rows) {
     const size_t rows = std::min(t.tile_rows, end - i);
-    const int16_t* values = a.values + i * kInt16Stride;
-    float* c = p.c + i * p.cols + col;
-    if (cols == t.tile_cols) {
-      t.multiply(rows, s.depth, values, a.scales + i, panel.values, panel.scales, c, p.cols, add);
-      continue;
-    }
-    float edge[kMaxTileRows * kMaxTileCols] = {};  // the tile is wider than what is left of C
-    for (size_t r = 0; add && r < rows; ++r) {
-      std::memcpy(edge + r * t.tile_cols, c + r * p.cols, cols * sizeof(float));
-    }
-    t.multiply(rows, s.depth, values, a.scales + i, panel.values, panel.scales, edge, t.tile_cols,
-               add);
-    for (size_t r = 0; r < rows; ++r) {
-      std::memcpy(c + r * p.cols, edge + r * t.tile_cols, cols * sizeof(float));
-    }
+    OnTile(p, p.c + i * p.cols + col, rows, cols, t.tile_cols, add, [&](float* c, size_t ldc) {
+      t.multiply(rows, s.depth, a.values + i * kInt16Stride, a.scales + i, panel.values,
+                 panel.scales, c, ldc, add);
+    });
   }
 }
 
@@ -159,11 +129,8 @@ void MultiplySlice(core::ThreadPool& pool, const Product& p, const Weight& weigh
   const Int16Products& t = *p.table.int16;
   const size_t group = weight.group_cols();
   const size_t groups = (p.cols - 1) / group + 1;
-  // Few columns and many threads: split the rows too, at the price of making panels more than once.
   const size_t row_tiles = (p.m - 1) / t.tile_rows + 1;
-  const size_t wanted = 4 * static_cast<size_t>(pool.threads());
-  const size_t splits =
-      pool.threads() == 1 ? 1 : std::clamp<size_t>(wanted / groups, 1, (row_tiles + 7) / 8);
+  const size_t splits = RowSplits(pool.threads(), groups, (row_tiles + 7) / 8);
   RoundRows(pool, p, {0, 0, first_depth, depth}, a);
   pool.ParallelFor(groups * splits, 1, [&](size_t begin, size_t end, int) {
     thread_local Scratch<int16_t> values;
@@ -189,28 +156,20 @@ void MultiplySlice(core::ThreadPool& pool, const Product& p, const Weight& weigh
 
 template <typename Weight>
 void Multiply(core::ThreadPool& pool, const Product& whole, const Weight& weight) {
-  if (whole.m == 0 || whole.cols == 0) return;
-  if (whole.depth == 0 && !whole.accumulate) std::fill_n(whole.c, whole.m * whole.cols, 0.0f);
   thread_local Scratch<int16_t> values;
   thread_local Scratch<float> scales;
-  const size_t chunks = (whole.m - 1) / kMaxRowsAtOnce + 1;
   // Slices of nearly equal depth: a short last one would pay for its tile of C like a long one.
   const size_t unit = kInt16Chunk;
   const size_t units = (whole.depth + unit - 1) / unit;
   const size_t slices = (units * unit + kPanelDepth - 1) / kPanelDepth;
-  for (size_t i = 0; i < chunks; ++i) {
-    const size_t begin = whole.m * i / chunks, end = whole.m * (i + 1) / chunks;
-    Product part = whole;
-    part.a += begin * whole.depth;
-    part.c += begin * whole.cols;
-    part.m = end - begin;
+  ForRowParts(whole, [&](const Product& part) {
     const RoundedRows a{values.Get(part.m * kInt16Stride), scales.Get(part.m)};
     for (size_t s = 0; s < slices; ++s) {
       const size_t from = units * s / slices * unit;
       const size_t to = std::min(whole.depth, units * (s + 1) / slices * unit);
       MultiplySlice(pool, part, weight, a, from, to - from);
     }
-  }
+  });
 }
 
 }  // namespace

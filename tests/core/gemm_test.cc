@@ -3,7 +3,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "tests/core/kernel_cases.h"
+#include "tests/core/exact_products.h"
 
 namespace selvedge::kernels {
 namespace {
@@ -34,14 +34,7 @@ TEST(GemmForward, AgreesWithDoublePrecisionOnEveryIsaAndType) {
       s.k = Fitting(type, s.k);
       const Weight w(random, type, s.n, s.k);
       const std::vector<float> x = RandomValues(random, s.m * s.k);
-      std::vector<double> expected(s.m * s.n);
-      for (size_t i = 0; i < s.m; ++i) {
-        for (size_t j = 0; j < s.n; ++j) {
-          for (size_t p = 0; p < s.k; ++p) {
-            expected[i * s.n + j] += double{x[i * s.k + p]} * w.values[j * s.k + p];
-          }
-        }
-      }
+      const std::vector<double> expected = ExactForward(w, x);
       for (const core::Isa isa : AvailableIsas()) {
         std::vector<float> y(s.m * s.n, NAN);
         GemmForward(TableFor(isa), pool, w.view, x.data(), s.m, y.data());
@@ -62,14 +55,7 @@ TEST(GemmInputGrad, AgreesWithDoublePrecisionOnEveryIsaAndType) {
       const Weight w(random, type, s.n, s.k);
       const std::vector<float> dy = RandomValues(random, s.m * s.n);
       const std::vector<float> start = RandomValues(random, s.m * s.k);
-      std::vector<double> expected(s.m * s.k);
-      for (size_t i = 0; i < s.m; ++i) {
-        for (size_t j = 0; j < s.n; ++j) {
-          for (size_t p = 0; p < s.k; ++p) {
-            expected[i * s.k + p] += double{dy[i * s.n + j]} * w.values[j * s.k + p];
-          }
-        }
-      }
+      const std::vector<double> expected = ExactInputGrad(w, dy);
       for (const core::Isa isa : AvailableIsas()) {
         for (const bool accumulate : {false, true}) {
           std::vector<float> dx = accumulate ? start : std::vector<float>(s.m * s.k, NAN);
@@ -92,21 +78,16 @@ TEST(GemmForward, ColumnsNeedNotFillABlockForPlainTypes) {
       const Weight w(random, type, 5, k);
       const std::vector<float> x = RandomValues(random, 6 * k);
       const std::vector<float> dy = RandomValues(random, 6 * 5);
+      const std::vector<double> exact_y = ExactForward(w, x), exact_dx = ExactInputGrad(w, dy);
       for (const core::Isa isa : AvailableIsas()) {
         std::vector<float> y(6 * 5), dx(6 * k);
         GemmForward(TableFor(isa), pool, w.view, x.data(), 6, y.data());
         GemmInputGrad(TableFor(isa), pool, w.view, dy.data(), 6, dx.data(), false);
-        for (size_t i = 0; i < 6; ++i) {
-          for (size_t j = 0; j < 5; ++j) {
-            double sum = 0;
-            for (size_t p = 0; p < k; ++p) sum += double{x[i * k + p]} * w.values[j * k + p];
-            ASSERT_NEAR(y[i * 5 + j], sum, Tolerance(k)) << Name(isa, type);
-          }
-          for (size_t p = 0; p < k; ++p) {
-            double sum = 0;
-            for (size_t j = 0; j < 5; ++j) sum += double{dy[i * 5 + j]} * w.values[j * k + p];
-            ASSERT_NEAR(dx[i * k + p], sum, Tolerance(5)) << Name(isa, type);
-          }
+        for (size_t i = 0; i < y.size(); ++i) {
+          ASSERT_NEAR(y[i], exact_y[i], Tolerance(k)) << Name(isa, type);
+        }
+        for (size_t i = 0; i < dx.size(); ++i) {
+          ASSERT_NEAR(dx[i], exact_dx[i], Tolerance(5)) << Name(isa, type);
         }
       }
     }
