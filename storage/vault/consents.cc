@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "storage/vault/rows.h"
 #include "storage/vault/timestamp.h"
 
 namespace selvedge::vault {
@@ -47,19 +48,16 @@ Result<std::vector<Consent>> Consents::List() const {
   SELVEDGE_ASSIGN_OR_RETURN(Statement rows,
                             db_->Prepare("SELECT source, purpose, granted, granted_at, revoked_at,"
                                          " retention_days FROM consents ORDER BY source, purpose"));
-  std::vector<Consent> out;
-  for (;;) {
-    SELVEDGE_ASSIGN_OR_RETURN(const bool more, rows.Step());
-    if (!more) return out;
+  return ReadRows(rows, [](const Statement& row) {
     Consent c;
-    c.source = rows.Text(0);
-    c.purpose = rows.Text(1);
-    c.granted = rows.Int(2) != 0;
-    c.granted_at = FormatTime(rows.Int(3));
-    if (!rows.IsNull(4)) c.revoked_at = FormatTime(rows.Int(4));
-    c.retention_days = rows.Int(5);
-    out.push_back(std::move(c));
-  }
+    c.source = row.Text(0);
+    c.purpose = row.Text(1);
+    c.granted = row.Int(2) != 0;
+    c.granted_at = FormatTime(row.Int(3));
+    if (!row.IsNull(4)) c.revoked_at = FormatTime(row.Int(4));
+    c.retention_days = row.Int(5);
+    return c;
+  });
 }
 
 Result<bool> Consents::MatchesLedger() const {

@@ -5,6 +5,7 @@
 
 #include "core/digest.h"
 #include "storage/vault/ledger.h"
+#include "storage/vault/rows.h"
 #include "storage/vault/timestamp.h"
 
 namespace selvedge::vault {
@@ -19,14 +20,7 @@ Job ReadJob(const Statement& s) {
           s.Int(5),  s.Int(6),  s.Int(7),  s.Int(8),  s.Text(9)};
 }
 
-Result<std::vector<std::string>> ReadIds(Statement& s) {
-  std::vector<std::string> out;
-  for (;;) {
-    SELVEDGE_ASSIGN_OR_RETURN(const bool more, s.Step());
-    if (!more) return out;
-    out.push_back(s.Text(0));
-  }
-}
+std::string IdOf(const Statement& row) { return row.Text(0); }
 
 }  // namespace
 
@@ -82,12 +76,7 @@ Result<Job> Jobs::Get(std::string_view id) const {
 Result<std::vector<Job>> Jobs::List() const {
   SELVEDGE_ASSIGN_OR_RETURN(Statement rows,
                             db_->Prepare(std::string(kSelect) + " ORDER BY created DESC, id DESC"));
-  std::vector<Job> out;
-  for (;;) {
-    SELVEDGE_ASSIGN_OR_RETURN(const bool more, rows.Step());
-    if (!more) return out;
-    out.push_back(ReadJob(rows));
-  }
+  return ReadRows(rows, ReadJob);
 }
 
 Status Jobs::SetRecords(std::string_view job_id, const std::vector<JobRecord>& records) const {
@@ -106,12 +95,7 @@ Result<std::vector<JobRecord>> Jobs::Records(std::string_view job_id) const {
       Statement rows,
       db_->Prepare("SELECT seq, source FROM job_records WHERE job_id = ? ORDER BY seq"));
   rows.Bind(job_id);
-  std::vector<JobRecord> out;
-  for (;;) {
-    SELVEDGE_ASSIGN_OR_RETURN(const bool more, rows.Step());
-    if (!more) return out;
-    out.push_back({rows.Int(0), rows.Text(1)});
-  }
+  return ReadRows(rows, [](const Statement& row) { return JobRecord{row.Int(0), row.Text(1)}; });
 }
 
 Status Jobs::SetGroups(std::string_view job_id, const std::vector<Bytes>& groups) const {
@@ -129,12 +113,7 @@ Result<std::vector<Bytes>> Jobs::Groups(std::string_view job_id) const {
       Statement rows,
       db_->Prepare("SELECT group_key FROM job_groups WHERE job_id = ? ORDER BY group_key"));
   rows.Bind(job_id);
-  std::vector<Bytes> out;
-  for (;;) {
-    SELVEDGE_ASSIGN_OR_RETURN(const bool more, rows.Step());
-    if (!more) return out;
-    out.push_back(rows.Blob(0));
-  }
+  return ReadRows(rows, [](const Statement& row) { return row.Blob(0); });
 }
 
 Result<bool> Jobs::GroupsMatch(const Ledger& ledger) const {
@@ -155,7 +134,7 @@ Result<std::vector<std::string>> Jobs::UnfinishedWithSource(std::string_view sou
       db_->Prepare("SELECT id FROM jobs WHERE state IN ('running', 'stopped') AND id IN"
                    " (SELECT job_id FROM job_records WHERE source = ?)"));
   rows.Bind(source);
-  return ReadIds(rows);
+  return ReadRows(rows, IdOf);
 }
 
 Result<std::vector<std::string>> Jobs::UnfinishedWithRecord(int64_t seq) const {
@@ -164,7 +143,7 @@ Result<std::vector<std::string>> Jobs::UnfinishedWithRecord(int64_t seq) const {
       db_->Prepare("SELECT id FROM jobs WHERE state IN ('running', 'stopped') AND id IN"
                    " (SELECT job_id FROM job_records WHERE seq = ?)"));
   rows.Bind(seq);
-  return ReadIds(rows);
+  return ReadRows(rows, IdOf);
 }
 
 }  // namespace selvedge::vault

@@ -165,8 +165,8 @@ Result<std::string> WrapStoreKey(const KeyProvider& provider, const SecretKey& s
 Result<SecretKey> UnwrapStoreKey(const KeyProvider& provider, std::string_view text) {
   SELVEDGE_ASSIGN_OR_RETURN(const KeyBlob blob, Parse(text));
   if (blob.provider != provider.name()) {
-    return AuthError("key: provider is '" + std::string(provider.name()) +
-                     "', the home was made with '" + blob.provider + "'");
+    return AuthError("key: got one from '" + std::string(provider.name()) +
+                     "', the home is opened with one from '" + blob.provider + "'");
   }
   if (blob.has_kdf != provider.uses_kdf()) {
     return Damaged();

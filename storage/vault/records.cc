@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "storage/vault/rows.h"
 #include "storage/vault/timestamp.h"
 
 namespace selvedge::vault {
@@ -140,13 +141,10 @@ Result<std::vector<Record>> Records::Find(const RecordFilter& filter) const {
                                          where.sql() + " ORDER BY seq LIMIT ?"));
   where.Bind(rows);
   rows.Bind(filter.limit > 0 ? filter.limit : int64_t{-1});
-  std::vector<Record> out;
-  for (;;) {
-    SELVEDGE_ASSIGN_OR_RETURN(const bool more, rows.Step());
-    if (!more) return out;
-    out.push_back({rows.Text(0), rows.Text(1), rows.Text(2), rows.Text(3), rows.Text(4),
-                   FormatTime(rows.Int(5))});
-  }
+  return ReadRows(rows, [](const Statement& row) {
+    return Record{row.Text(0), row.Text(1), row.Text(2),
+                  row.Text(3), row.Text(4), FormatTime(row.Int(5))};
+  });
 }
 
 Result<DataStats> Records::Stats(const RecordFilter& filter) const {
@@ -173,12 +171,9 @@ Result<std::vector<RemovedRecord>> Records::Delete(const RecordFilter& filter) c
                                    where.sql() + " ORDER BY seq LIMIT ?) RETURNING seq, source"));
   where.Bind(rows);
   rows.Bind(filter.limit > 0 ? filter.limit : int64_t{-1});
-  std::vector<RemovedRecord> out;
-  for (;;) {
-    SELVEDGE_ASSIGN_OR_RETURN(const bool more, rows.Step());
-    if (!more) return out;
-    out.push_back({rows.Int(0), rows.Text(1)});
-  }
+  return ReadRows(rows, [](const Statement& row) {
+    return RemovedRecord{row.Int(0), row.Text(1)};
+  });
 }
 
 Result<int64_t> Records::DeleteExpired(int64_t now) const {
@@ -199,25 +194,23 @@ Result<std::vector<EligibleRecord>> Records::Eligible(std::string_view purpose) 
                    " WHERE c.retention_days = 0 OR r.arrived + c.retention_days * ? > ?"
                    " ORDER BY r.seq"));
   rows.Bind(purpose).Bind(kDayMs).Bind(NowMs());
-  std::vector<EligibleRecord> out;
-  for (;;) {
-    SELVEDGE_ASSIGN_OR_RETURN(const bool more, rows.Step());
-    if (!more) return out;
-    out.push_back({rows.Int(0), rows.Text(1), rows.Text(2), rows.Blob(3),
-                   rows.Int(4) != 0 ? Split::kHeldOut : Split::kTrain, rows.Int(5) != 0});
-  }
+  return ReadRows(rows, [](const Statement& row) {
+    return EligibleRecord{row.Int(0),
+                          row.Text(1),
+                          row.Text(2),
+                          row.Blob(3),
+                          row.Int(4) != 0 ? Split::kHeldOut : Split::kTrain,
+                          row.Int(5) != 0};
+  });
 }
 
 Result<std::vector<GroupRow>> Records::Groups() const {
   SELVEDGE_ASSIGN_OR_RETURN(
       Statement rows, db_->Prepare("SELECT key, split, trained, arrived FROM groups ORDER BY key"));
-  std::vector<GroupRow> out;
-  for (;;) {
-    SELVEDGE_ASSIGN_OR_RETURN(const bool more, rows.Step());
-    if (!more) return out;
-    out.push_back({rows.Blob(0), rows.Int(1) != 0 ? Split::kHeldOut : Split::kTrain,
-                   rows.Int(2) != 0, rows.Int(3)});
-  }
+  return ReadRows(rows, [](const Statement& row) {
+    return GroupRow{row.Blob(0), row.Int(1) != 0 ? Split::kHeldOut : Split::kTrain, row.Int(2) != 0,
+                    row.Int(3)};
+  });
 }
 
 Status Records::SetSplit(const Bytes& group_key, Split split) const {

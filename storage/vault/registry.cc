@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "storage/vault/rows.h"
 #include "storage/vault/timestamp.h"
 
 namespace selvedge::vault {
@@ -70,14 +71,7 @@ constexpr const char* kSelect =
     "SELECT id, parent, base_digest, rank, alpha, target_modules, dp, privacy, created, state,"
     " reason, sha256 FROM adapters";
 
-Result<std::vector<std::string>> ReadIds(Statement& s) {
-  std::vector<std::string> out;
-  for (;;) {
-    SELVEDGE_ASSIGN_OR_RETURN(const bool more, s.Step());
-    if (!more) return out;
-    out.push_back(s.Text(0));
-  }
-}
+std::string IdOf(const Statement& row) { return row.Text(0); }
 
 }  // namespace
 
@@ -118,12 +112,7 @@ Result<std::vector<AdapterInfo>> Registry::List() const {
   SELVEDGE_ASSIGN_OR_RETURN(const std::string active, Active());
   SELVEDGE_ASSIGN_OR_RETURN(Statement rows,
                             db_->Prepare(std::string(kSelect) + " ORDER BY created DESC, id DESC"));
-  std::vector<AdapterInfo> out;
-  for (;;) {
-    SELVEDGE_ASSIGN_OR_RETURN(const bool more, rows.Step());
-    if (!more) return out;
-    out.push_back(ReadAdapterRow(rows, active));
-  }
+  return ReadRows(rows, [&active](const Statement& row) { return ReadAdapterRow(row, active); });
 }
 
 Status Registry::Remove(std::string_view id) const {
@@ -200,7 +189,7 @@ Result<std::vector<std::string>> Registry::RetireBySource(std::string_view sourc
       Statement rows, db_->Prepare("SELECT id FROM adapters WHERE state <> 'retired' AND job_id IN"
                                    " (SELECT job_id FROM job_records WHERE source = ?)"));
   rows.Bind(source);
-  SELVEDGE_ASSIGN_OR_RETURN(const std::vector<std::string> ids, ReadIds(rows));
+  SELVEDGE_ASSIGN_OR_RETURN(const std::vector<std::string> ids, ReadRows(rows, IdOf));
   return Retire(ids, reason);
 }
 
@@ -210,7 +199,7 @@ Result<std::vector<std::string>> Registry::RetireByRecord(int64_t seq,
       Statement rows, db_->Prepare("SELECT id FROM adapters WHERE state <> 'retired' AND job_id IN"
                                    " (SELECT job_id FROM job_records WHERE seq = ?)"));
   rows.Bind(seq);
-  SELVEDGE_ASSIGN_OR_RETURN(const std::vector<std::string> ids, ReadIds(rows));
+  SELVEDGE_ASSIGN_OR_RETURN(const std::vector<std::string> ids, ReadRows(rows, IdOf));
   return Retire(ids, reason);
 }
 
