@@ -23,8 +23,8 @@ std::string WriteManifest(const Manifest& manifest);
 Result<Manifest> ReadManifest(std::string_view json);
 
 // The privacy statement as it stands in manifests and receipts; ReadPrivacy refuses fields that are
-// missing, of another kind or not known.
+// missing, of another kind or not known, and says that they are of `what`.
 nlohmann::json PrivacyJson(const PrivacyStatement& privacy);
-Result<PrivacyStatement> ReadPrivacy(const nlohmann::json& json);
+Result<PrivacyStatement> ReadPrivacy(const nlohmann::json& json, const std::string& what);
 
 }  // namespace selvedge::adapters

@@ -5,8 +5,8 @@
 #include <cmath>
 
 #include "adapters/checks.h"
-#include "adapters/strict_json.h"
 #include "storage/untrusted/quote.h"
+#include "storage/untrusted/strict_json.h"
 
 namespace selvedge::adapters {
 namespace {
@@ -134,7 +134,7 @@ float PeftConfig::Scale() const {
 }
 
 Result<PeftConfig> ReadPeftConfig(std::string_view text) {
-  SELVEDGE_ASSIGN_OR_RETURN(const Json json, ParseObject(text, kWhat));
+  SELVEDGE_ASSIGN_OR_RETURN(const Json json, untrusted::ParseObject(text, kWhat));
   PeftConfig config;
   SELVEDGE_RETURN_IF_ERROR(ReadKind(json, &config));
   for (const auto& [field, value] : json.items()) {

@@ -9,15 +9,17 @@
 #include "adapters/manifest.h"
 #include "adapters/peft.h"
 #include "adapters/signature.h"
-#include "adapters/strict_json.h"
 #include "core/digest.h"
 #include "core/file_io.h"
 #include "privacy/accounting/lower_bound.h"
+#include "storage/untrusted/json_fields.h"
+#include "storage/untrusted/strict_json.h"
 
 namespace selvedge {
 namespace {
 
 using Json = nlohmann::json;  // sorted keys: one spelling
+using untrusted::JsonFields;
 
 constexpr int64_t kVersion = 1;
 // How far two computations of the same bound may lie apart: other processors round otherwise.
@@ -52,55 +54,19 @@ Result<Bounds> BoundsOf(const std::vector<MechanismEvent>& events, double delta)
 Status Wrong(const std::string& what) { return AuthError("receipt: " + what); }
 Status Malformed(const std::string& what) { return FormatError("receipt: " + what); }
 
-// Reads one field; keeps the first fault.
-class Reader {
- public:
-  explicit Reader(const Json& object) : object_(object) {}
-  double Number(const char* name) {
-    const auto at = Find(name);
-    if (at == object_.end() || !at->is_number()) return Fail(name, 0.0);
-    const double value = at->get<double>();
-    return std::isfinite(value) && value >= 0 ? value : Fail(name, 0.0);
-  }
-  int64_t Integer(const char* name) {
-    const auto at = Find(name);
-    return at != object_.end() && at->is_number_integer() ? at->get<int64_t>()
-                                                          : Fail(name, int64_t{0});
-  }
-  std::string Text(const char* name) {
-    const auto at = Find(name);
-    return at != object_.end() && at->is_string() ? at->get<std::string>()
-                                                  : Fail(name, std::string());
-  }
-  Json Value(const char* name) {
-    const auto at = Find(name);
-    return at != object_.end() ? *at : Fail(name, Json());
-  }
-  const Status& status() const { return status_; }
-
- private:
-  Json::const_iterator Find(const char* name) const {
-    return object_.is_object() ? object_.find(name) : object_.end();
-  }
-  template <typename T>
-  T Fail(const char* name, T value) {
-    if (status_.ok())
-      status_ = Malformed(std::string("field '") + name + "': missing or of another kind");
-    return value;
-  }
-  const Json& object_;
-  Status status_;
-};
+// A run has at most a million steps; a stopped and resumed one repeats some of them.
+constexpr int64_t kMostSteps = int64_t{1} << 40;
 
 Result<std::vector<MechanismEvent>> ReadEvents(const Json& list) {
-  if (!list.is_array() || list.empty() || list.size() > 1000)
-    return Malformed("field 'events': must list releases");
+  if (list.empty() || list.size() > 1000) {
+    return Malformed("field 'events': must list 1 to 1000 releases");
+  }
   std::vector<MechanismEvent> events;
   for (const auto& item : list) {
-    Reader reader(item);
-    events.push_back({reader.Number("sampling_rate"), reader.Number("noise_multiplier"),
-                      reader.Integer("steps")});
-    SELVEDGE_RETURN_IF_ERROR(reader.status());
+    JsonFields fields(item, "receipt: events");
+    events.push_back({fields.Number("sampling_rate"), fields.Number("noise_multiplier"),
+                      fields.Integer("steps", kMostSteps)});
+    SELVEDGE_RETURN_IF_ERROR(fields.status());
   }
   return events;
 }
@@ -130,7 +96,7 @@ Status CheckClaims(const PrivacyStatement& s, const std::vector<MechanismEvent>&
   report->epsilon_recomputed = HUGE_VAL;
   for (const auto& [name, value] : recomputed.upper) {
     report->epsilon_recomputed = std::min(report->epsilon_recomputed, value);
-    if (!bounds.is_object() || !bounds.contains(name) || !bounds[name].is_number() ||
+    if (!bounds.contains(name) || !bounds[name].is_number() ||
         !Near(bounds[name].get<double>(), value)) {
       return Wrong("bounds: '" + name + "' is not what its events give");
     }
@@ -165,16 +131,16 @@ Result<Lines> Split(std::string_view text) {
   if (end == std::string_view::npos) return Malformed("must be two lines, receipt and seal");
   std::string_view seal = text.substr(end + 1);
   if (seal.ends_with('\n')) seal.remove_suffix(1);
-  SELVEDGE_ASSIGN_OR_RETURN(Json parsed, adapters::ParseObject(seal, "receipt: seal"));
+  SELVEDGE_ASSIGN_OR_RETURN(Json parsed, untrusted::ParseObject(seal, "receipt: seal"));
   return Lines{text.substr(0, end), std::move(parsed)};
 }
 
 // The public key of the seal, whose signature is good.
 Result<adapters::PublicKey> CheckSeal(const Lines& lines) {
-  Reader reader(lines.seal);
-  const std::string key_text = reader.Text("public_key");
-  const std::string signature_text = reader.Text("signature");
-  SELVEDGE_RETURN_IF_ERROR(reader.status());
+  JsonFields fields(lines.seal, "receipt: seal");
+  const std::string key_text = fields.Text("public_key");
+  const std::string signature_text = fields.Text("signature");
+  SELVEDGE_RETURN_IF_ERROR(fields.status());
   const auto key_bytes = core::FromHex(key_text);
   const auto signature = core::FromHex(signature_text);
   adapters::PublicKey key;
@@ -236,32 +202,32 @@ Result<ReceiptReport> VerifyReceipt(std::string_view receipt, const ReceiptCheck
   if (!checks.public_key.empty() && checks.public_key != report.public_key) {
     return Wrong("signature: is by another key, " + report.public_key);
   }
-  SELVEDGE_ASSIGN_OR_RETURN(const Json body, adapters::ParseObject(lines.body, "receipt"));
-  Reader reader(body);
-  if (reader.Text("format") != "selvedge-receipt") return Malformed("is no receipt of Selvedge");
-  if (reader.Integer("version") != kVersion) {
+  SELVEDGE_ASSIGN_OR_RETURN(const Json body, untrusted::ParseObject(lines.body, "receipt"));
+  JsonFields fields(body, "receipt");
+  if (fields.Text("format") != "selvedge-receipt") return Malformed("is no receipt of Selvedge");
+  if (fields.Integer("version", INT64_MAX) != kVersion) {
     return IncompatibleError("receipt: version: this SDK reads version " +
                              std::to_string(kVersion));
   }
-  report.adapter_id = reader.Text("adapter_id");
-  report.created = reader.Text("created");
-  report.base_digest = reader.Text("base_digest");
-  report.weights_sha256 = reader.Text("weights_sha256");
-  const std::string config_sha256 = reader.Text("config_sha256");
-  const double lower = reader.Number("epsilon_lower");
-  const Json bounds = reader.Value("bounds");
-  const Json ledger_field = reader.Value("ledger");
-  Reader ledger(ledger_field);
-  report.ledger_rows = ledger.Integer("rows");
-  report.ledger_head = ledger.Text("head");
+  report.adapter_id = fields.Text("adapter_id");
+  report.created = fields.Text("created");
+  report.base_digest = fields.Digest("base_digest");
+  report.weights_sha256 = fields.Digest("weights_sha256");
+  const std::string config_sha256 = fields.Digest("config_sha256");
+  const double lower = fields.Number("epsilon_lower");
+  const Json& bounds = fields.Object("bounds");
+  JsonFields ledger(fields.Object("ledger"), "receipt: ledger");
+  JsonFields lifetime(fields.Object("lifetime"), "receipt: lifetime");
+  const Json& statement = fields.Object("statement");
+  const Json& releases = fields.Array("events");
+  SELVEDGE_RETURN_IF_ERROR(fields.status());
+  report.ledger_rows = ledger.Integer("rows", INT64_MAX);
+  report.ledger_head = ledger.Digest("head");
   SELVEDGE_RETURN_IF_ERROR(ledger.status());
-  const Json lifetime_field = reader.Value("lifetime");
-  Reader lifetime(lifetime_field);
   report.epsilon_budget = lifetime.Number("epsilon_budget");
   SELVEDGE_RETURN_IF_ERROR(lifetime.status());
-  SELVEDGE_ASSIGN_OR_RETURN(report.privacy, adapters::ReadPrivacy(reader.Value("statement")));
-  SELVEDGE_ASSIGN_OR_RETURN(const auto events, ReadEvents(reader.Value("events")));
-  SELVEDGE_RETURN_IF_ERROR(reader.status());
+  SELVEDGE_ASSIGN_OR_RETURN(report.privacy, adapters::ReadPrivacy(statement, "receipt: statement"));
+  SELVEDGE_ASSIGN_OR_RETURN(const auto events, ReadEvents(releases));
   SELVEDGE_RETURN_IF_ERROR(CheckClaims(report.privacy, events, bounds, lower, &report));
   if (checks.adapter_folder.empty()) return report;
   SELVEDGE_RETURN_IF_ERROR(

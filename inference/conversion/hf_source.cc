@@ -5,7 +5,6 @@
 #include <map>
 #include <set>
 
-#include "adapters/strict_json.h"
 #include "core/file_io.h"
 #include "core/kernels/kernels.h"
 #include "inference/conversion/hf_config.h"
@@ -13,6 +12,7 @@
 #include "inference/conversion/model_source.h"
 #include "storage/safetensors/safetensors.h"
 #include "storage/untrusted/quote.h"
+#include "storage/untrusted/strict_json.h"
 
 namespace selvedge::inference {
 namespace {
@@ -60,7 +60,7 @@ Result<Json> ReadJson(const std::string& folder, const std::string& name) {
   auto text = core::ReadTextFile(InFolder(folder, name), kMaxJsonBytes);
   if (text.status().code() == StatusCode::kNotFound) return Json();
   if (!text.ok()) return text.status();
-  return adapters::ParseObject(*text, name);
+  return untrusted::ParseObject(*text, name);
 }
 
 // model.safetensors, or the files that model.safetensors.index.json names.

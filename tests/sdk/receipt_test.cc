@@ -160,6 +160,12 @@ TEST_F(Receipts, WhatIsNoReceiptIsMalformed) {
   EXPECT_EQ(Verify(Forge(Write(), [](Json& b) { b.erase("ledger"); })).code(), StatusCode::kFormat);
   EXPECT_EQ(Verify(Forge(Write(), [](Json& b) { b["events"] = Json::array(); })).code(),
             StatusCode::kFormat);
+  const Status steps = Verify(Forge(Write(), [](Json& b) { b["events"][0]["steps"] = -1; }));
+  EXPECT_EQ(steps.code(), StatusCode::kFormat);
+  EXPECT_THAT(steps.message(), HasSubstr("receipt: events: field 'steps'"));
+  const Status unit = Verify(Forge(Write(), [](Json& b) { b["statement"].erase("unit"); }));
+  EXPECT_EQ(unit.code(), StatusCode::kFormat);
+  EXPECT_THAT(unit.message(), HasSubstr("receipt: statement: field 'unit'"));
 }
 
 }  // namespace

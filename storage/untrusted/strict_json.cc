@@ -1,4 +1,4 @@
-#include "adapters/strict_json.h"
+#include "storage/untrusted/strict_json.h"
 
 #include <set>
 #include <string>
@@ -6,7 +6,7 @@
 
 #include "storage/untrusted/quote.h"
 
-namespace selvedge::adapters {
+namespace selvedge::untrusted {
 namespace {
 
 using Json = nlohmann::json;
@@ -28,7 +28,7 @@ class Watch {
     } else if (event == Json::parse_event_t::key) {
       const auto& key = value.get_ref<const std::string&>();
       if (!keys_.back().insert(key).second) {
-        error_ = "key " + untrusted::Quote(key) + " is there twice";
+        error_ = "key " + Quote(key) + " is there twice";
       }
     }
     return error_.empty();
@@ -56,4 +56,4 @@ Result<Json> ParseObject(std::string_view text, const std::string& what) {
   return json;
 }
 
-}  // namespace selvedge::adapters
+}  // namespace selvedge::untrusted
