@@ -15,6 +15,7 @@
 #include "sdk/engine_impl.h"
 #include "sdk/home_impl.h"
 #include "sdk/interchange.h"
+#include "sdk/registry_entry.h"
 
 namespace selvedge {
 namespace {
@@ -22,23 +23,6 @@ namespace {
 Result<std::string> FileDigest(const std::string& path) {
   SELVEDGE_ASSIGN_OR_RETURN(const auto file, core::MappedFile::Open(path));
   return core::Hex(core::Sha256Of(file->bytes()));
-}
-
-AdapterInfo InfoOf(const adapters::Manifest& manifest, const std::string& origin) {
-  AdapterInfo info;
-  info.id = manifest.id;
-  info.base_digest = manifest.base_digest;
-  info.rank = static_cast<int>(manifest.rank);
-  info.alpha = manifest.alpha;
-  info.target_modules = manifest.target_modules;
-  info.parent = manifest.parent;
-  info.dp = manifest.dp;
-  info.privacy = manifest.privacy;
-  info.created = manifest.created;
-  info.state = "available";
-  info.reason = origin;
-  info.sha256 = manifest.weights_sha256;
-  return info;
 }
 
 // Writes the folder and the registry row in one transaction, so that a clean-up in another process
@@ -51,7 +35,7 @@ Status WriteAndRegister(Home::Impl& home, const adapters::LoraAdapter& adapter,
   const Status done = home.vault->Update([&]() -> Status {
     SELVEDGE_ASSIGN_OR_RETURN(*manifest, adapters::WriteAdapter(home.AdapterFolder(manifest->id),
                                                                 adapter, *manifest, shape, key));
-    return home.vault->registry().Insert(InfoOf(*manifest, origin), "");
+    return home.vault->registry().Insert(RegistryEntry(*manifest, "available", origin), "");
   });
   if (!done.ok()) home.RemoveAdapterFiles({manifest->id});
   return done;

@@ -5,6 +5,7 @@
 #include "core/clock.h"
 #include "core/digest.h"
 #include "sdk/receipt.h"
+#include "sdk/registry_entry.h"
 #include "sdk/train_gate.h"
 #include "sdk/train_job.h"
 #include "sdk/train_options.h"
@@ -47,24 +48,8 @@ Result<PrivacyStatement> Statement(Home::Impl& home, const PreparedJob& prepared
   return StatementOf(home.config.unit, charges.event, home.config.delta);
 }
 
-AdapterInfo InfoOf(const adapters::Manifest& m, const GateReport& gate) {
-  AdapterInfo info;
-  info.id = m.id;
-  info.base_digest = m.base_digest;
-  info.rank = static_cast<int>(m.rank);
-  info.alpha = m.alpha;
-  info.target_modules = m.target_modules;
-  info.dp = m.dp;
-  info.privacy = m.privacy;
-  info.created = m.created;
-  info.state = gate.accepted ? "available" : "rejected";
-  info.reason = gate.reason;
-  info.sha256 = m.weights_sha256;
-  return info;
-}
-
-// One transaction: the adapter is registered and active and its job done, or none of it.
-// Ends the job and registers what `write` says it wrote, in one transaction.
+// Ends the job and registers what `write` says it wrote, in one transaction: the adapter is active
+// and its job done, or none of it.
 Status Register(Home::Impl& home, const PreparedJob& prepared, const trainer::Outcome& outcome,
                 const std::function<Result<AdapterInfo>()>& write) {
   const Lock lock(home.mutex);
@@ -150,7 +135,7 @@ Status FinishJob(Home::Impl& home, const PreparedJob& prepared, const BaseModel&
           manifest, adapters::WriteAdapter(home.AdapterFolder(manifest.id), *candidate, manifest,
                                            ShapeOf(*base.model), key, receipt));
     }
-    return InfoOf(manifest, gate);
+    return RegistryEntry(manifest, gate.accepted ? "available" : "rejected", gate.reason);
   };
   const Status registered = Register(home, prepared, outcome, write);
   if (!registered.ok()) {
