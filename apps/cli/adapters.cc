@@ -105,9 +105,9 @@ void AddAdapters(CommandLine* line) {
                                "selvedge adapters verify",
                                [id](Context& context) { return Verify(context, *id); });
   for (CLI::App* app : {show, use, remove}) {
-    AddText(app, "id", id.get(), "ID", "The adapter")->required();
+    AddArgument(app, "ID", id.get(), "The adapter")->required();
   }
-  AddText(verify, "id", id.get(), "ID", "The adapter (default: all that can be used)");
+  AddArgument(verify, "ID", id.get(), "The adapter (default: all that can be used)");
   AddInterchange(line, group);
 }
 

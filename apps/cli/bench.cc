@@ -203,8 +203,10 @@ void AddBenchTrain(CommandLine* line, CLI::App* group) {
   AddChoice(app, "--precision", &flags->precision, {"fast", "f32"},
             "Products with the base: 16-bit integers where they are faster, or f32");
   AddInt(app, "--rank", &flags->rank, 1, 256, "LoRA rank (default 8)");
-  AddInt(app, "--batch-size", &options->batch_size, 1, 1'000'000, "Sequences of a step (4)");
-  AddInt(app, "--seq-len", &options->seq_len, 8, int64_t{1} << 20, "Labels of a sequence (256)");
+  AddInt(app, "--batch-size", &options->batch_size, 1, 1'000'000,
+         "Sequences of a step (default 4)");
+  AddInt(app, "--seq-len", &options->seq_len, 8, int64_t{1} << 20,
+         "Labels of a sequence (default 256)");
   AddInt(app, "--memory-limit", &options->memory_limit_mb, 1, int64_t{1} << 24,
          "Memory limit in MiB");
   AddInt(app, "-r,--repetitions", &options->repetitions, 1, 1000, "Steps counted (default 5)");
@@ -216,13 +218,13 @@ void AddBench(CommandLine* line) {
   auto flags = std::make_shared<BenchFlags>();
   CLI::App* group = line->AddGroup("bench", "Measure one thing: median, smallest and largest.");
   CLI::App* decode =
-      line->Add(group, "decode", "Tokens per second after an empty prompt (128 tokens).",
+      line->Add(group, "decode", "Tokens per second after an empty prompt.",
                 "selvedge bench decode -t 2 --json", [flags](Context& context) {
                   return RunOnEngine(context, *flags, BenchDecode, 128, "tokens_per_s");
                 });
   CLI::App* prefill =
-      line->Add(group, "prefill", "Prompt tokens per second (512 tokens).",
-                "selvedge bench prefill -m m.gguf", [flags](Context& context) {
+      line->Add(group, "prefill", "Prompt tokens per second.", "selvedge bench prefill -m m.gguf",
+                [flags](Context& context) {
                   return RunOnEngine(context, *flags, BenchPrefill, 512, "tokens_per_s");
                 });
   CLI::App* swap = line->Add(group, "swap", "Time to load, check and publish a LoRA adapter.",
@@ -236,10 +238,12 @@ void AddBench(CommandLine* line) {
                              "selvedge bench cold-start -m m.gguf",
                              [flags](Context& context) { return ColdStart(context, *flags); });
   AddBenchTrain(line, group);
-  AddInt(ingest, "--records", &flags->records, 1, 1'000'000, "Records in a repetition (1000)");
-  for (CLI::App* app : {decode, prefill}) {
-    AddInt(app, "-n,--tokens", &flags->tokens, 1, int64_t{1} << 30, "Tokens in a repetition");
-  }
+  AddInt(ingest, "--records", &flags->records, 1, 1'000'000,
+         "Records in a repetition (default 1000)");
+  AddInt(decode, "-n,--tokens", &flags->tokens, 1, int64_t{1} << 30,
+         "Tokens in a repetition (default 128)");
+  AddInt(prefill, "-n,--tokens", &flags->tokens, 1, int64_t{1} << 30,
+         "Tokens in a repetition (default 512)");
   for (CLI::App* app : {decode, prefill, swap, cold}) {
     AddTexts(app, "--lora", &flags->model.lora, "FILE[=SCALE]", "LoRA adapter; may be repeated");
   }

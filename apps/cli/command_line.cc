@@ -198,9 +198,15 @@ Status CommandLine::Explain(const CLI::ParseError& error) const {
       return UsageError(error.what());
     return UsageError("command: " + CommandPath(selected) + ": " + error.what() + help);
   }
-  std::string extra;
-  for (const std::string& argument : root_.remaining(true)) {
-    if (extra.empty() || (!extra.starts_with("-") && argument.starts_with("-"))) extra = argument;
+  const std::vector<std::string> extras = root_.remaining(true);
+  std::string extra = extras.empty() ? "" : extras.front();
+  // A flag explains more than a stray word, but for a word where a command was to stand: what
+  // follows it was not looked at.
+  if (selected->get_subcommands(nullptr).empty()) {
+    const auto flag = std::find_if(extras.begin(), extras.end(), [](const std::string& argument) {
+      return argument.starts_with("-");
+    });
+    if (flag != extras.end()) extra = *flag;
   }
   const bool is_flag = extra.size() > 1 && extra[0] == '-';
   const std::string word = extra.substr(0, extra.find('='));
@@ -237,6 +243,11 @@ CLI::Option* AddSeed(CLI::App* app, const std::string& names, uint64_t* value,
 CLI::Option* AddText(CLI::App* app, const std::string& names, std::string* value,
                      const std::string& type, const std::string& help) {
   return app->add_option(names, *value, help)->type_name(type);
+}
+
+CLI::Option* AddArgument(CLI::App* app, const std::string& name, std::string* value,
+                         const std::string& help) {
+  return AddText(app, name, value, name, help);
 }
 
 CLI::Option* AddChoice(CLI::App* app, const std::string& names, std::string* value,

@@ -57,6 +57,9 @@ CLI::Option* AddSeed(CLI::App* app, const std::string& names, uint64_t* value,
                      const std::string& help);
 CLI::Option* AddText(CLI::App* app, const std::string& names, std::string* value,
                      const std::string& type, const std::string& help);
+// A value without a flag, called `name` in the help and in messages.
+CLI::Option* AddArgument(CLI::App* app, const std::string& name, std::string* value,
+                         const std::string& help);
 // One of `choices`.
 CLI::Option* AddChoice(CLI::App* app, const std::string& names, std::string* value,
                        const std::vector<std::string>& choices, const std::string& help);

@@ -33,8 +33,8 @@ Json ToJson(const GenerateResult& result) {
 
 std::string Summary(const GenerateResult& result) {
   std::string text = std::to_string(result.generated_tokens) + " tokens, " +
-                     NumberText(result.tokens_per_s) + " tokens/s, first token after " +
-                     NumberText(result.first_token_ms) + " ms, end: " + result.finish_reason;
+                     ShortNumber(result.tokens_per_s) + " tokens/s, first token after " +
+                     ShortNumber(result.first_token_ms) + " ms, end: " + result.finish_reason;
   for (const std::string& id : result.adapter_ids) text += ", adapter " + id;
   return text;
 }

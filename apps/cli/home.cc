@@ -166,7 +166,7 @@ void AddHome(CommandLine* line) {
       app, "--format", &flags->format, {"text", "jsonl", "chat"},
       "One record per line; jsonl has \"text\" and may have ts, thread, role, id (default: by "
       "the file's ending)");
-  AddText(app, "file", &flags->file, "FILE", "The records; - is stdin")->required();
+  AddArgument(app, "FILE", &flags->file, "The records; - is stdin")->required();
 }
 
 }  // namespace selvedge::cli

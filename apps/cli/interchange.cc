@@ -84,7 +84,7 @@ Status Convert(Context& context, const ConvertFlags& flags) {
 }
 
 void AddLeaving(CLI::App* app, ExportFlags* flags) {
-  AddText(app, "id", &flags->id, "ID", "The adapter")->required();
+  AddArgument(app, "ID", &flags->id, "The adapter")->required();
   app->add_flag("--i-understand", flags->i_understand,
                 "Do it even for what was trained without differential privacy");
 }
@@ -97,7 +97,7 @@ void AddInterchange(CommandLine* line, CLI::App* group) {
                             "selvedge adapters export a-1 --format gguf me.gguf",
                             [out](Context& context) { return Export(context, *out); });
   AddLeaving(app, out.get());
-  AddText(app, "out", &out->out, "OUT", "Folder (peft) or file to make")->required();
+  AddArgument(app, "OUT", &out->out, "Folder (peft) or file to make")->required();
   AddChoice(app, "--format", &out->format, {"peft", "gguf", "bundle"},
             "PEFT folder, llama.cpp LoRA file, or signed file for another home (default peft)");
   AddText(app, "--to", &out->to, "PUBKEY",
@@ -115,7 +115,7 @@ void AddInterchange(CommandLine* line, CLI::App* group) {
   CLI::App* take = line->Add(group, "import", "Take in an adapter that was made elsewhere.",
                              "selvedge adapters import me.gguf",
                              [in](Context& context) { return Import(context, *in); });
-  AddText(take, "path", &in->path, "PATH", "PEFT folder, GGUF LoRA file or bundle")->required();
+  AddArgument(take, "PATH", &in->path, "PEFT folder, GGUF LoRA file or bundle")->required();
   AddText(take, "--trust", &in->trust, "PUBKEY",
           "The home that signed the bundle (its `keys show`)");
 
@@ -123,8 +123,8 @@ void AddInterchange(CommandLine* line, CLI::App* group) {
   CLI::App* turn = line->Add(group, "convert", "Turn a PEFT folder into a GGUF LoRA file, or back.",
                              "selvedge adapters convert peft-folder me.gguf",
                              [convert](Context& context) { return Convert(context, *convert); });
-  AddText(turn, "in", &convert->in, "IN", "PEFT folder or GGUF LoRA file")->required();
-  AddText(turn, "out", &convert->out, "OUT", "What to make")->required();
+  AddArgument(turn, "IN", &convert->in, "PEFT folder or GGUF LoRA file")->required();
+  AddArgument(turn, "OUT", &convert->out, "What to make")->required();
   AddModelOption(turn, &convert->model);
 }
 

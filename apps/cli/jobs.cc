@@ -86,9 +86,9 @@ void AddJobs(CommandLine* line) {
   CLI::App* cancel =
       line->Add(group, "cancel", "Give a stopped job up.", "selvedge jobs cancel j-3",
                 [id](Context& context) { return Cancel(context, *id); });
-  AddText(show, "id", id.get(), "ID", "The job")->required();
-  AddText(resume, "id", id.get(), "ID", "The job (default: the newest stopped one)");
-  AddText(cancel, "id", id.get(), "ID", "The job")->required();
+  AddArgument(show, "ID", id.get(), "The job")->required();
+  AddArgument(resume, "ID", id.get(), "The job (default: the newest stopped one)");
+  AddArgument(cancel, "ID", id.get(), "The job")->required();
 }
 
 }  // namespace selvedge::cli

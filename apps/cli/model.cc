@@ -158,8 +158,10 @@ void AddQuantize(CommandLine* line, CLI::App* group) {
                             [flags](Context& context) { return Quantize(context, *flags); });
   AddText(app, "--type", &flags->type, "TYPE",
           "q8_0, q6_k, q5_k_m, q4_k_m, q4_0, ... (default: q4_k_m)");
-  AddText(app, "input", &flags->input, "IN", "GGUF file or Hugging Face folder with F32, F16 or BF16 weights")->required();
-  AddText(app, "output", &flags->output, "OUT", "The GGUF file to write")->required();
+  AddArgument(app, "IN", &flags->input,
+              "GGUF file or Hugging Face folder with F32, F16 or BF16 weights")
+      ->required();
+  AddArgument(app, "OUT", &flags->output, "The GGUF file to write")->required();
 }
 
 }  // namespace
@@ -177,7 +179,7 @@ void AddModel(CommandLine* line) {
   CLI::App* tokenize =
       line->Add(group, "tokenize", "Token ids of a text.", "selvedge model tokenize \"Dear Ann,\"",
                 [flags](Context& context) { return Tokenize(context, *flags); });
-  CLI::Option* text = AddText(tokenize, "text", &flags->text, "TEXT", "The text");
+  CLI::Option* text = AddArgument(tokenize, "TEXT", &flags->text, "The text");
   AddText(tokenize, "--file", &flags->file, "FILE", "Read the text from a file; - is stdin")
       ->excludes(text);
   tokenize->add_flag("--ids", flags->ids, "Print the ids alone, without their pieces");
@@ -193,7 +195,7 @@ void AddModel(CommandLine* line) {
   logits->add_flag("--all", flags->all, "Logits after every token, not only the last");
   AddQuantize(line, group);
   for (CLI::App* app : {info, verify}) {
-    AddText(app, "model", &flags->positional, "FILE", "The model (default: the embedded one)");
+    AddArgument(app, "FILE", &flags->positional, "The model (default: the embedded one)");
   }
   for (CLI::App* app : {info, verify, tokenize, logits}) {
     AddModelOption(app, &flags->model, "the embedded one");

@@ -161,6 +161,17 @@ std::string NumberText(double value) {
   return std::string(buffer, end.ptr);
 }
 
+std::string ShortNumber(double value) {
+  if (!std::isfinite(value)) return NumberText(value);
+  const double size = std::abs(value);
+  char buffer[512];  // the longest double has 309 digits before its point
+  const auto end = size < 0.01 ? std::to_chars(buffer, buffer + sizeof buffer, value,
+                                               std::chars_format::general, 2)
+                               : std::to_chars(buffer, buffer + sizeof buffer, value,
+                                               std::chars_format::fixed, size < 100 ? 2 : 0);
+  return std::string(buffer, end.ptr);
+}
+
 std::string OneLine(std::string_view text) {
   std::string line;
   for (const char c : text) {

@@ -47,6 +47,8 @@ Status WriteOutputFile(const std::string& path, std::string_view bytes);
 std::string JsonText(const Json& object);
 // Shortest decimal form with at most 6 significant digits, whatever the locale.
 std::string NumberText(double value);
+// As a person reads it in passing: 0.67, 5.14, 3039, 1.2e-05.
+std::string ShortNumber(double value);
 // `text` without line breaks and control characters, so that it stays one line on a terminal.
 std::string OneLine(std::string_view text);
 

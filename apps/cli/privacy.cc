@@ -166,7 +166,7 @@ void AddReceipts(CommandLine* line, CLI::App* group) {
       group, "verify", "Check an adapter's receipt without its home: signature, epsilon, files.",
       "selvedge privacy verify receipt.json --adapter my-adapter",
       [flags](Context& context) { return Verify(context, *flags); });
-  AddText(verify, "file", &flags->receipt, "RECEIPT", "The receipt; - or nothing is stdin");
+  AddArgument(verify, "RECEIPT", &flags->receipt, "The receipt; - or nothing is stdin");
   AddText(verify, "--adapter", &flags->checks.adapter_folder, "DIR",
           "Also check that the receipt is for this adapter (PEFT folder)");
   AddText(verify, "--public-key", &flags->checks.public_key, "HEX",
@@ -175,7 +175,7 @@ void AddReceipts(CommandLine* line, CLI::App* group) {
   CLI::App* receipt = line->Add(group, "receipt", "Print the receipt of an adapter.",
                                 "selvedge privacy receipt ID > receipt.json",
                                 [id](Context& context) { return Receipt(context, *id); });
-  AddText(receipt, "id", id.get(), "ID", "The adapter")->required();
+  AddArgument(receipt, "ID", id.get(), "The adapter")->required();
 }
 
 struct RedactFlags {
@@ -271,7 +271,7 @@ void AddPrivacy(CommandLine* line) {
   CLI::App* redact = line->Add(group, "redact", "Show what redaction at ingest does to a text.",
                                "selvedge privacy redact --spans letter.txt",
                                [flags](Context& context) { return RedactFile(context, *flags); });
-  AddText(redact, "file", &flags->file, "FILE", "The text; - or nothing is stdin");
+  AddArgument(redact, "FILE", &flags->file, "The text; - or nothing is stdin");
   redact->add_flag("--spans", flags->spans,
                    "Print where what was found: UTF-8 byte offsets, half open");
   AddText(redact, "--rules", &flags->rules, "FILE", "Rules of the owner, or contacts as vCards");

@@ -89,7 +89,7 @@ std::string Progress::Line(int64_t done, int64_t total, const std::string& detai
   }
   line.append(std::to_string(done));
   if (total > 0) line.append("/").append(std::to_string(total));
-  if (rate > 0) line.append(", ").append(NumberText(rate)).append("/s");
+  if (rate > 0) line.append(", ").append(ShortNumber(rate)).append("/s");
   if (rate > 0 && total > done) {
     line.append(", ETA ").append(Duration(static_cast<double>(total - done) / rate));
   }

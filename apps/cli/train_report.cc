@@ -53,10 +53,10 @@ Json ToJson(const TrainReport& report) {
 }
 
 std::string ProgressText(const TrainProgress& progress, bool dp) {
-  std::string text = "loss " + NumberText(progress.loss) + ", " +
-                     NumberText(progress.label_tokens_per_s) + " tokens/s";
+  std::string text = "loss " + ShortNumber(progress.loss) + ", " +
+                     ShortNumber(progress.label_tokens_per_s) + " tokens/s";
   if (dp && progress.epsilon_spent.has_value()) {
-    text += ", epsilon " + NumberText(*progress.epsilon_spent);
+    text += ", epsilon " + ShortNumber(*progress.epsilon_spent);
   }
   return text;
 }

@@ -24,6 +24,8 @@ TEST_P(UsageOf, WrongArgumentsEndWithTwoAndOneLine) {
 const std::vector<Wrong> kWrong = {
     {"NoCommand", {}, "no command named"},
     {"UnknownCommand", {"generat"}, "did you mean 'generate'?"},
+    {"UnknownCommandWithFlags", {"generat", "-p", "a"}, "did you mean 'generate'?"},
+    {"ArgumentMissing", {"adapters", "use"}, "ID is required"},
     {"NoSubcommand", {"privacy"}, "status"},
     {"UnknownSubcommand", {"privacy", "statsu"}, "did you mean 'status'?"},
     {"SecondCommand", {"doctor", "demo"}, "demo"},
