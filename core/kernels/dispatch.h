@@ -18,7 +18,7 @@ inline const TypeKernels& KernelsOf(const KernelTable& table, core::DType type) 
   return table.types->rows[static_cast<size_t>(type)];
 }
 void MatMul(const KernelTable& table, core::ThreadPool& pool, const WeightView& w, const float* x,
-            size_t m, float* y);
+            size_t m, float* y, RowSums sums = RowSums::kFastest);
 void GemmForward(const KernelTable& table, core::ThreadPool& pool, const WeightView& w,
                  const float* x, size_t m, float* y);
 void GemmInputGrad(const KernelTable& table, core::ThreadPool& pool, const WeightView& w,

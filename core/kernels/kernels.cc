@@ -41,8 +41,9 @@ bool QuantizeRow(core::DType type, const float* src, uint8_t* dst, size_t n) {
   return reference::QuantizeRow(type, src, dst, n);
 }
 
-void MatMul(core::ThreadPool& pool, const WeightView& w, const float* x, size_t m, float* y) {
-  MatMul(Active(), pool, w, x, m, y);
+void MatMul(core::ThreadPool& pool, const WeightView& w, const float* x, size_t m, float* y,
+            RowSums sums) {
+  MatMul(Active(), pool, w, x, m, y, sums);
 }
 
 void GemmForward(core::ThreadPool& pool, const WeightView& w, const float* x, size_t m, float* y) {

@@ -33,8 +33,11 @@ bool QuantizeRow(core::DType type, const float* src, uint8_t* dst, size_t n);
 
 // y[M, N] = x[M, K] * W^T, for serving. Activations may be rounded to 8-bit blocks of 32 (as ggml
 // does), so the error against GemmForward is of the order 1e-2 of the row's norm for Q8_0 and Q4_0
-// weights. Any M >= 1.
-void MatMul(core::ThreadPool& pool, const WeightView& w, const float* x, size_t m, float* y);
+// weights. Any M >= 1. How sums are ordered may depend on M, unless each row is to give the bits
+// that it gives alone.
+enum class RowSums { kFastest, kAsAlone };
+void MatMul(core::ThreadPool& pool, const WeightView& w, const float* x, size_t m, float* y,
+            RowSums sums = RowSums::kFastest);
 
 // y[M, N] = x[M, K] * W^T with f32 activations and f32 accumulation, for training. W is dequantized
 // tile by tile.

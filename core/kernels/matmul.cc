@@ -3,6 +3,7 @@
 // all of them (bound by arithmetic).
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 
 #include "core/kernels/dispatch.h"
@@ -73,9 +74,11 @@ QuantizedActivations Slice(ActivationForm form, const QuantizedActivations& x, s
           x.stride, x.weighted_sums + at / 32, nullptr};
 }
 
+// The most tokens that dot products are for; more go through panels.
 // Panels sum whole blocks one after the other, which is the order of Q4_0's dot products too.
-size_t FewTokens(const KernelTable& table, core::DType type) {
+size_t FewTokens(const KernelTable& table, core::DType type, RowSums sums) {
   const bool panel_in_order = type == core::DType::kQ4_0 && table.integer_panel != nullptr;
+  if (sums == RowSums::kAsAlone) return panel_in_order ? kFewTokens : SIZE_MAX;
   const bool in_order = type == core::DType::kQ4_0 || type == core::DType::kQ8_0;
   return in_order && !panel_in_order ? kInOrderTokens : kFewTokens;
 }
@@ -185,17 +188,18 @@ void ManyTokensInteger(core::ThreadPool& pool, const PanelTask& task, size_t m) 
 }  // namespace
 
 void MatMul(const KernelTable& table, core::ThreadPool& pool, const WeightView& w, const float* x,
-            size_t m, float* y) {
+            size_t m, float* y, RowSums sums) {
   if (m == 0 || w.rows == 0) return;
   const TypeKernels& kernels = KernelsOf(table, w.type);
+  const size_t few = FewTokens(table, w.type, sums);
   if (kernels.activations == ActivationForm::kF32) {
-    if (m > kFewTokens) return GemmForward(table, pool, w, x, m, y);
+    if (m > few) return GemmForward(table, pool, w, x, m, y);
     return FewTokensFloat(table, pool, w, x, m, y);
   }
   const QuantizedActivations q = kernels.activations == ActivationForm::kBlocks32
                                      ? Quantize32(table, pool, x, m, w.cols)
                                      : Quantize256(table, pool, x, m, w.cols);
-  if (m <= FewTokens(table, w.type)) return FewTokensQuantized(table, pool, w, q, m, y);
+  if (m <= few) return FewTokensQuantized(table, pool, w, q, m, y);
   if (table.integer_panel == nullptr || kernels.pack_panel == nullptr) {
     return ManyTokensRounded(table, pool, w, q, m, y);
   }

@@ -132,5 +132,28 @@ TEST(MatMul, ResultsAreTheSameBitsForEveryNumberOfThreads) {
   }
 }
 
+TEST(MatMul, RowsAsAloneAreTheBitsOfSingleRows) {
+  SeededRandom random(24);
+  ThreadPool pool(2);
+  const size_t n = 70, m = 9;
+  bool fastest_differs = false;
+  for (const DType type : KernelTypes()) {
+    const size_t k = Fitting(type, 1120);
+    const Weight w(random, type, n, k);
+    const std::vector<float> x = RandomValues(random, m * k);
+    for (const core::Isa isa : AvailableIsas()) {
+      std::vector<float> one_by_one(m * n), alone(m * n), fastest(m * n);
+      for (size_t t = 0; t < m; ++t) {
+        MatMul(TableFor(isa), pool, w.view, x.data() + t * k, 1, one_by_one.data() + t * n);
+      }
+      MatMul(TableFor(isa), pool, w.view, x.data(), m, alone.data(), RowSums::kAsAlone);
+      MatMul(TableFor(isa), pool, w.view, x.data(), m, fastest.data());
+      EXPECT_EQ(std::memcmp(alone.data(), one_by_one.data(), m * n * 4), 0) << Name(isa, type);
+      fastest_differs = fastest_differs || fastest != one_by_one;
+    }
+  }
+  EXPECT_TRUE(fastest_differs) << "nothing depends on the order: the test tests nothing";
+}
+
 }  // namespace
 }  // namespace selvedge::kernels
