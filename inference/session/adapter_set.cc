@@ -112,6 +112,27 @@ void AdapterSet::AddTo(core::ThreadPool& pool, const kernels::WeightView& weight
   }
 }
 
+const core::Sha256Digest& AdapterSet::digest() const {
+  std::call_once(digest_once_, [this] {
+    core::Sha256 hash;
+    const auto add = [&hash](const void* data, size_t size) {
+      hash.UpdateU64(size).Update(std::span(static_cast<const uint8_t*>(data), size));
+    };
+    for (const Item& item : items_) {
+      add(&item.scale, sizeof item.scale);
+      hash.UpdateU64(item.adapter->tensors.size());
+      for (const adapters::LoraTensor& lora : item.adapter->tensors) {
+        add(lora.base_name.data(), lora.base_name.size());
+        add(&lora.scale, sizeof lora.scale);
+        add(lora.a.data(), lora.a.size() * sizeof(float));
+        add(lora.b.data(), lora.b.size() * sizeof(float));
+      }
+    }
+    digest_ = hash.Finish();
+  });
+  return digest_;
+}
+
 std::vector<std::string> AdapterSet::ids() const {
   std::vector<std::string> out;
   for (const Item& item : items_) out.push_back(item.id);

@@ -6,12 +6,14 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
 #include <selvedge/status.h>
 
 #include "adapters/lora.h"
+#include "core/digest.h"
 #include "inference/model/model.h"
 
 namespace selvedge::inference {
@@ -43,6 +45,9 @@ class AdapterSet {
   void AddTo(core::ThreadPool& pool, const kernels::WeightView& weight, const float* x, size_t m,
              float* y) const;
   std::vector<std::string> ids() const;
+  // SHA-256 of all that the set adds to a model: names, matrices, scales, in order. Worked out at
+  // the first call; ids do not count.
+  const core::Sha256Digest& digest() const;
   bool empty() const { return items_.empty(); }
   // True if the terms are bound to this very object: weights are known by their address.
   bool FitsModel(const Model& model) const { return empty() || model_ == &model; }
@@ -51,6 +56,8 @@ class AdapterSet {
   AdapterSet() = default;
   const Model* model_ = nullptr;  // only compared
   std::vector<Item> items_;
+  mutable std::once_flag digest_once_;
+  mutable core::Sha256Digest digest_{};
   std::vector<std::pair<const uint8_t*, std::vector<Term>>>
       terms_;  // by weight data pointer, sorted
 };

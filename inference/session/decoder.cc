@@ -37,6 +37,10 @@ void Decoder::ForRows(size_t rows, const std::function<void(size_t, size_t, int)
   }
 }
 
+void Decoder::Project(const float* x, size_t rows, std::span<const Projection> projections) {
+  inference::Project(pool_, adapters_, sums_, x, rows, projections);
+}
+
 void Decoder::Norm(const float* x, const std::vector<float>& weight, size_t rows, float* out) {
   const size_t n = config_.n_embd;
   ForRows(rows, [&](size_t begin, size_t end, int) {
@@ -114,12 +118,12 @@ void Decoder::FeedForward(const LayerWeights& layer, size_t skip) {
   float* x = x_.data() + skip * config_.n_embd;
   Norm(x, layer.ffn_norm, rows, h_.data());
   Project(
-      pool_, adapters_, h_.data(), rows,
+      h_.data(), rows,
       std::array{Projection{&layer.ffn_gate, gate_.data()}, Projection{&layer.ffn_up, up_.data()}});
   ForRows(rows, [&](size_t begin, size_t end, int) {
     Activate(gate_.data() + begin * n_ff, up_.data() + begin * n_ff, (end - begin) * n_ff);
   });
-  Project(pool_, adapters_, gate_.data(), rows, std::array{Projection{&layer.ffn_down, y_.data()}});
+  Project(gate_.data(), rows, std::array{Projection{&layer.ffn_down, y_.data()}});
   AddResidual(layer.ffn_post_norm, rows, x);
 }
 
@@ -133,23 +137,24 @@ void Decoder::Layer(size_t index, size_t first, size_t skip, KvCache* cache) {
                          Projection{&layer.attn_v, v_.data()}};
   const Projection q = {&layer.attn_q, q_.data() + skip * heads};
   if (skip == 0) {
-    Project(pool_, adapters_, h_.data(), m_, std::array{q, kv[0], kv[1]});
+    Project(h_.data(), m_, std::array{q, kv[0], kv[1]});
   } else {
-    Project(pool_, adapters_, h_.data(), m_, kv);
+    Project(h_.data(), m_, kv);
     if (rows > 0) {
-      Project(pool_, adapters_, h_.data() + skip * config_.n_embd, rows, std::array{q});
+      Project(h_.data() + skip * config_.n_embd, rows, std::array{q});
     }
   }
   RotateAndStore(index, first, skip, cache);
   if (rows == 0) return;
   Attend(pool_, {config_, *cache, index, first + skip, rows, q.y, a_.data()}, m_);
-  Project(pool_, adapters_, a_.data(), rows, std::array{Projection{&layer.attn_output, y_.data()}});
+  Project(a_.data(), rows, std::array{Projection{&layer.attn_output, y_.data()}});
   AddResidual(layer.attn_post_norm, rows, x_.data() + skip * config_.n_embd);
   FeedForward(layer, skip);
 }
 
-void Decoder::Run(std::span<const int32_t> tokens, size_t first, size_t logit_rows, KvCache* cache,
-                  float* logits) {
+void Decoder::Run(std::span<const int32_t> tokens, size_t first, size_t logit_rows,
+                  kernels::RowSums sums, KvCache* cache, float* logits) {
+  sums_ = sums;
   Resize(tokens.size());
   rope_.Fill(static_cast<int64_t>(first), m_, cos_.data(), sin_.data());
   if (config_.window > 0) {
@@ -161,8 +166,7 @@ void Decoder::Run(std::span<const int32_t> tokens, size_t first, size_t logit_ro
   }
   if (logit_rows == 0) return;
   Norm(x_.data() + (m_ - logit_rows) * config_.n_embd, model_.output_norm(), logit_rows, h_.data());
-  Project(pool_, adapters_, h_.data(), logit_rows,
-          std::array{Projection{&model_.output(), logits}});
+  Project(h_.data(), logit_rows, std::array{Projection{&model_.output(), logits}});
   if (config_.output_cap == 0) return;
   ForRows(logit_rows, [&](size_t begin, size_t end, int) {
     SoftCap(config_.output_cap, logits + begin * config_.n_vocab, (end - begin) * config_.n_vocab);

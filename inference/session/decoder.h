@@ -23,8 +23,10 @@ class Decoder {
 
   // Runs tokens [M], M in [1, kMaxChunk], at positions first.. and writes their keys and values to
   // the cache, which has room. logits: [logit_rows, n_vocab] of the last `logit_rows` tokens.
-  void Run(std::span<const int32_t> tokens, size_t first, size_t logit_rows, KvCache* cache,
-           float* logits);
+  // With kAsAlone, fewer than kTiledFromRows tokens and a cache in F16, all of it is the same bits
+  // as with one call per token.
+  void Run(std::span<const int32_t> tokens, size_t first, size_t logit_rows, kernels::RowSums sums,
+           KvCache* cache, float* logits);
 
  private:
   void Resize(size_t m);
@@ -37,6 +39,7 @@ class Decoder {
   void AddResidual(const std::vector<float>& norm, size_t rows, float* x);
   void FeedForward(const LayerWeights& layer, size_t skip);
   void Norm(const float* x, const std::vector<float>& weight, size_t rows, float* out);
+  void Project(const float* x, size_t rows, std::span<const Projection> projections);
   void ForRows(size_t rows, const std::function<void(size_t, size_t, int)>& body);
 
   const Model& model_;
@@ -45,7 +48,8 @@ class Decoder {
   core::ThreadPool& pool_;
   const RopeTable& rope_;
   const RopeTable& local_rope_;
-  size_t m_ = 0;                  // M of the running chunk
+  size_t m_ = 0;  // M of the running chunk
+  kernels::RowSums sums_ = kernels::RowSums::kFastest;
   std::vector<float> x_, h_, y_;  // [M, n_embd]: residual stream, normed, a product to be added
   std::vector<float> q_, a_;      // [M, n_heads * head_dim]
   std::vector<float> k_, v_;      // [M, n_kv_heads * head_dim]

@@ -19,17 +19,44 @@ uint64_t KvCache::BytesFor(const ModelConfig& config, core::DType type, uint64_t
          core::RowBytes(*core::FindDType(type), config.head_dim);
 }
 
-Status KvCache::Reserve(size_t n) {
-  while (blocks_.size() * kBlockTokens < n) {
-    const size_t bytes = n_layers_ * 2 * half_ * value_bytes_;
-    std::unique_ptr<uint8_t[]> block(new (std::nothrow) uint8_t[bytes]);
-    if (block == nullptr) {
-      return LimitError("session: no memory for position " +
-                        std::to_string(blocks_.size() * kBlockTokens) + " of the context");
+Status KvCache::Reserve(size_t first, size_t n) {
+  const auto make = [this](size_t index) -> std::shared_ptr<uint8_t[]> {
+    std::unique_ptr<uint8_t[]> block(new (std::nothrow) uint8_t[block_bytes()]());
+    if (block != nullptr && index < blocks_.size()) {
+      std::memcpy(block.get(), blocks_[index].get(), block_bytes());
     }
-    blocks_.push_back(std::move(block));
+    return block;
+  };
+  for (size_t i = first / kBlockTokens; i * kBlockTokens < n; ++i) {
+    if (i < blocks_.size() && !shared_[i]) continue;
+    std::shared_ptr<uint8_t[]> block = make(i);
+    if (block == nullptr) {
+      return LimitError("session: no memory for position " + std::to_string(i * kBlockTokens) +
+                        " of the context");
+    }
+    if (i < blocks_.size()) {
+      blocks_[i] = std::move(block);
+      shared_[i] = false;
+    } else {
+      blocks_.push_back(std::move(block));
+      shared_.push_back(false);
+    }
   }
   return OkStatus();
+}
+
+std::vector<KvCache::Block> KvCache::Share(size_t n) {
+  const size_t count = (n + kBlockTokens - 1) / kBlockTokens;
+  std::fill_n(shared_.begin(), count, true);
+  return {blocks_.begin(), blocks_.begin() + static_cast<std::ptrdiff_t>(count)};
+}
+
+void KvCache::Adopt(std::vector<Block> blocks) {
+  blocks_.clear();
+  for (Block& block : blocks) {
+    blocks_.push_back(std::const_pointer_cast<uint8_t[]>(block));  // copied before it is stored to
+  }
+  shared_.assign(blocks_.size(), true);
 }
 
 void KvCache::StoreRow(const float* x, uint8_t* to) const {

@@ -31,8 +31,17 @@ class KvCache {
 
   core::DType type() const { return type_; }
 
-  // Makes room for positions [0, n). kLimit if memory is out.
-  Status Reserve(size_t n);
+  // Makes room for positions [0, n), of which [first, n) are to be stored: blocks of those that
+  // others hold too are copied. kLimit if memory is out.
+  Status Reserve(size_t first, size_t n);
+
+  // Blocks of positions that are never stored to again.
+  using Block = std::shared_ptr<const uint8_t[]>;
+  // The blocks of positions [0, n), which were stored.
+  std::vector<Block> Share(size_t n);
+  // Takes up what Share gave on a cache for the same model and type. Only for an empty cache.
+  void Adopt(std::vector<Block> blocks);
+  size_t block_bytes() const { return n_layers_ * 2 * half_ * value_bytes_; }
 
   // How many of the positions [first, end) lie in the block of the first.
   static size_t InBlock(size_t first, size_t end) {
@@ -64,7 +73,8 @@ class KvCache {
   size_t value_bytes_;
   size_t n_layers_, n_kv_heads_, head_dim_;
   size_t half_;  // values from a layer's keys to its values in a block
-  std::vector<std::unique_ptr<uint8_t[]>> blocks_;
+  std::vector<std::shared_ptr<uint8_t[]>> blocks_;
+  std::vector<bool> shared_;  // others hold the block too
 };
 
 }  // namespace selvedge::inference

@@ -27,8 +27,8 @@ void ProjectRows(core::ThreadPool& pool, const float* x, std::span<const Project
 
 }  // namespace
 
-void Project(core::ThreadPool& pool, const AdapterSet& adapters, const float* x, size_t m,
-             std::span<const Projection> projections) {
+void Project(core::ThreadPool& pool, const AdapterSet& adapters, kernels::RowSums sums,
+             const float* x, size_t m, std::span<const Projection> projections) {
   if (m == 1) {
     size_t rows = 0;
     for (const Projection& p : projections) rows += p.weight->rows;
@@ -36,7 +36,7 @@ void Project(core::ThreadPool& pool, const AdapterSet& adapters, const float* x,
       ProjectRows(pool, x, projections, begin, end);
     });
   } else {
-    for (const Projection& p : projections) kernels::MatMul(pool, *p.weight, x, m, p.y);
+    for (const Projection& p : projections) kernels::MatMul(pool, *p.weight, x, m, p.y, sums);
   }
   for (const Projection& p : projections) adapters.AddTo(pool, *p.weight, x, m, p.y);
 }

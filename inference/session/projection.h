@@ -16,7 +16,7 @@ struct Projection {
 
 // All projections of the same x [m, cols]. For one token they are handed to the threads together,
 // so that threads meet once and not once per weight.
-void Project(core::ThreadPool& pool, const AdapterSet& adapters, const float* x, size_t m,
-             std::span<const Projection> projections);
+void Project(core::ThreadPool& pool, const AdapterSet& adapters, kernels::RowSums sums,
+             const float* x, size_t m, std::span<const Projection> projections);
 
 }  // namespace selvedge::inference

@@ -43,11 +43,13 @@ struct Session::Impl {
         n_ctx(context) {}
 
   // Runs one chunk; writes its last logit_rows rows of logits.
-  Status RunChunk(std::span<const int32_t> tokens, size_t logit_rows, float* logits) {
-    SELVEDGE_RETURN_IF_ERROR(cache.Reserve(static_cast<size_t>(position) + tokens.size()));
+  Status RunChunk(std::span<const int32_t> tokens, size_t logit_rows, kernels::RowSums sums,
+                  float* logits) {
+    SELVEDGE_RETURN_IF_ERROR(cache.Reserve(static_cast<size_t>(position),
+                                           static_cast<size_t>(position) + tokens.size()));
     const bool small = tokens.size() == 1 && model->bytes_per_token() < kSharedBytesPerToken;
     (small ? inline_decoder : decoder)
-        .Run(tokens, static_cast<size_t>(position), logit_rows, &cache, logits);
+        .Run(tokens, static_cast<size_t>(position), logit_rows, sums, &cache, logits);
     if (!AllFinite(logits, logit_rows * model->config().n_vocab)) {
       return NumericError("session: a logit is NaN or infinite, finite values needed");
     }
@@ -65,11 +67,30 @@ struct Session::Impl {
       const size_t size = (tokens.size() - 1) / chunks + 1;
       const bool last = size == tokens.size();
       const size_t rows = logits == nullptr ? 0 : all ? size : last ? 1 : 0;
-      SELVEDGE_RETURN_IF_ERROR(RunChunk(tokens.first(size), rows, out));
+      SELVEDGE_RETURN_IF_ERROR(RunChunk(tokens.first(size), rows, kernels::RowSums::kFastest, out));
       if (all && out != nullptr) out += rows * n_vocab;
       tokens = tokens.subspan(size);
     }
     return OkStatus();
+  }
+
+  Status Check(std::span<const int32_t> tokens) const {
+    if (tokens.empty()) return UsageError("session: no tokens, at least 1 needed");
+    SELVEDGE_RETURN_IF_ERROR(CheckTokens(tokens, model->config().n_vocab));
+    if (tokens.size() <= static_cast<uint64_t>(n_ctx - position)) return OkStatus();
+    return LimitError("session: " + std::to_string(tokens.size()) + " tokens after " +
+                      std::to_string(position) + ", the context has room for " +
+                      std::to_string(n_ctx));
+  }
+
+  // After a failure the position is the one before.
+  template <typename Work>
+  Status OrNothing(const Work& work) {
+    const int64_t before = position;
+    Status status = work();
+    if (status.ok()) status = model->file().bytes().Intact();
+    if (!status.ok()) position = before;  // what was cached beyond it will be overwritten
+    return status;
   }
 
   std::shared_ptr<const Model> model;
@@ -118,18 +139,48 @@ Result<std::unique_ptr<Session>> Session::Create(std::shared_ptr<const Model> mo
 
 Status Session::Append(std::span<const int32_t> tokens, bool all, std::vector<float>* logits) {
   Impl& s = *impl_;
-  if (tokens.empty()) return UsageError("session: no tokens, at least 1 needed");
-  SELVEDGE_RETURN_IF_ERROR(CheckTokens(tokens, s.model->config().n_vocab));
-  if (tokens.size() > static_cast<uint64_t>(s.n_ctx - s.position)) {
-    return LimitError("session: " + std::to_string(tokens.size()) + " tokens after " +
-                      std::to_string(s.position) + ", the context has room for " +
-                      std::to_string(s.n_ctx));
+  SELVEDGE_RETURN_IF_ERROR(s.Check(tokens));
+  return s.OrNothing([&] { return s.Run(tokens, all, logits); });
+}
+
+Status Session::AppendAsAlone(std::span<const int32_t> tokens, std::vector<float>* logits) {
+  Impl& s = *impl_;
+  SELVEDGE_RETURN_IF_ERROR(s.Check(tokens));
+  if (tokens.size() > kMostAlone || s.cache.type() != core::DType::kF16) {
+    return UsageError("session: " + std::to_string(tokens.size()) + " tokens as alone, at most " +
+                      std::to_string(kMostAlone) + " over keys and values in F16 are allowed");
   }
-  const int64_t before = s.position;
-  Status status = s.Run(tokens, all, logits);
-  if (status.ok()) status = s.model->file().bytes().Intact();
-  if (!status.ok()) s.position = before;  // what was cached beyond it will be overwritten
-  return status;
+  logits->resize(tokens.size() * s.model->config().n_vocab);
+  return s.OrNothing([&] {
+    return s.RunChunk(tokens, tokens.size(), kernels::RowSums::kAsAlone, logits->data());
+  });
+}
+
+Status Session::Rewind(int64_t position) {
+  if (position < 0 || position > impl_->position) {
+    return UsageError("session: back to position " + std::to_string(position) + ", 0 to " +
+                      std::to_string(impl_->position) + " are allowed");
+  }
+  impl_->position = position;  // what is cached beyond it will be overwritten
+  return OkStatus();
+}
+
+std::vector<KvCache::Block> Session::Share() {
+  return impl_->cache.Share(static_cast<size_t>(impl_->position));
+}
+
+size_t Session::block_bytes() const { return impl_->cache.block_bytes(); }
+
+Status Session::Adopt(std::vector<KvCache::Block> blocks, int64_t positions) {
+  const auto needed = (static_cast<size_t>(positions) - 1) / KvCache::kBlockTokens + 1;
+  if (impl_->position != 0 || positions < 1 || positions > impl_->n_ctx ||
+      blocks.size() != needed) {
+    return UsageError("session: " + std::to_string(positions) +
+                      " positions cannot be taken over here");
+  }
+  impl_->cache.Adopt(std::move(blocks));
+  impl_->position = positions;
+  return OkStatus();
 }
 
 int64_t Session::position() const { return impl_->position; }

@@ -12,6 +12,7 @@
 #include "core/thread_pool.h"
 #include "inference/model/model.h"
 #include "inference/session/adapter_set.h"
+#include "inference/session/kv_cache.h"
 
 namespace selvedge::inference {
 
@@ -31,6 +32,19 @@ class Session {
   // token) or, with all, [tokens.size(), n_vocab]; null if not wanted. kLimit if the context is
   // full, kUsage for a bad id.
   Status Append(std::span<const int32_t> tokens, bool all, std::vector<float>* logits);
+
+  // As Append one token at a time, to the bit, with all logits: at most kMostAlone tokens, cheaper
+  // than so many calls. Needs F16 keys and values.
+  static constexpr size_t kMostAlone = 32;
+  Status AppendAsAlone(std::span<const int32_t> tokens, std::vector<float>* logits);
+  // Forgets the tokens from `position` on; kUsage if it lies beyond those seen.
+  Status Rewind(int64_t position);
+
+  // Keys and values of the tokens seen so far, for another session on the same model, adapters,
+  // n_ctx and kv_type that is to go on from there; that session must be new. kUsage otherwise.
+  std::vector<KvCache::Block> Share();
+  size_t block_bytes() const;
+  Status Adopt(std::vector<KvCache::Block> blocks, int64_t positions);
 
   int64_t position() const;
   int64_t n_ctx() const;

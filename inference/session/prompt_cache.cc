@@ -1,0 +1,117 @@
+#include "inference/session/prompt_cache.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "core/cpu_features.h"
+
+namespace selvedge::inference {
+namespace {
+
+constexpr size_t kBlocksOfChunk = PromptCache::kChunk / KvCache::kBlockTokens;
+static_assert(PromptCache::kChunk % KvCache::kBlockTokens == 0);
+
+core::Sha256Digest NextKey(const core::Sha256Digest& before, std::string_view kind,
+                           std::span<const int32_t> tokens) {
+  core::Sha256 hash;
+  hash.Update(before).Update(kind).UpdateU64(tokens.size());
+  for (const int32_t token : tokens) hash.UpdateU64(static_cast<uint64_t>(token));
+  return hash.Finish();
+}
+
+}  // namespace
+
+PromptCache::Root PromptCache::RootOf(const AdapterSet& adapters, std::string_view chat_template,
+                                      int64_t n_ctx) {
+  core::Sha256 hash;
+  hash.Update("selvedge prompt cache v1").Update(adapters.digest());
+  hash.UpdateU64(chat_template.size()).Update(chat_template);
+  hash.UpdateU64(static_cast<uint64_t>(n_ctx)).Update(core::IsaName(core::ActiveIsa()));
+  return hash.Finish();
+}
+
+// One key for each whole chunk, and one for the end of the prompt.
+std::vector<PromptCache::Key> PromptCache::KeysOf(const Root& root,
+                                                  std::span<const int32_t> tokens) {
+  std::vector<Key> keys;
+  Key key = root;
+  for (; tokens.size() >= kChunk; tokens = tokens.subspan(kChunk)) {
+    key = NextKey(key, "chunk", tokens.first(kChunk));
+    keys.push_back(key);
+  }
+  keys.push_back(NextKey(key, "end", tokens));
+  return keys;
+}
+
+const PromptCache::Entry* PromptCache::Touch(const Key& key) {
+  const auto found = by_key_.find(key);
+  if (found == by_key_.end()) return nullptr;
+  entries_.splice(entries_.begin(), entries_, found->second);
+  return &entries_.front();
+}
+
+Result<int64_t> PromptCache::Resume(const Root& root, std::span<const int32_t> tokens,
+                                    Session* session, std::vector<float>* logits) {
+  const std::vector<Key> keys = KeysOf(root, tokens);
+  std::vector<KvCache::Block> blocks;
+  int64_t positions = 0;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    for (size_t i = 0; i < keys.size(); ++i) {
+      const Entry* entry = Touch(keys[i]);
+      if (entry == nullptr) break;
+      blocks.insert(blocks.end(), entry->blocks.begin(), entry->blocks.end());
+      const bool end = i + 1 == keys.size();
+      positions =
+          end ? static_cast<int64_t>(tokens.size()) : static_cast<int64_t>((i + 1) * kChunk);
+      if (end) *logits = entry->logits;
+    }
+  }
+  // A prompt of whole chunks whose end is not known: its last chunk is read again for the logits.
+  if (logits->empty() && positions == static_cast<int64_t>(tokens.size()) && positions > 0) {
+    positions -= static_cast<int64_t>(kChunk);
+    blocks.resize(blocks.size() - kBlocksOfChunk);
+  }
+  if (positions > 0) SELVEDGE_RETURN_IF_ERROR(session->Adopt(std::move(blocks), positions));
+  return positions;
+}
+
+void PromptCache::Keep(const Root& root, std::span<const int32_t> tokens, Session* session,
+                       std::span<const float> logits) {
+  const std::vector<Key> keys = KeysOf(root, tokens);
+  const std::vector<KvCache::Block> blocks = session->Share();
+  const std::lock_guard<std::mutex> lock(mutex_);
+  for (size_t i = keys.size(); i-- > 0;) {  // the beginning is what most prompts share
+    if (Touch(keys[i]) != nullptr) continue;
+    Entry entry;
+    entry.key = keys[i];
+    entry.block_bytes = session->block_bytes();
+    const size_t first = i * kBlocksOfChunk;
+    const bool end = i + 1 == keys.size();
+    const size_t last = end ? blocks.size() : first + kBlocksOfChunk;
+    for (size_t b = first; b < last; ++b) entry.blocks.push_back(blocks[b]);
+    if (end) entry.logits.assign(logits.begin(), logits.end());
+    Insert(std::move(entry));
+  }
+}
+
+void PromptCache::Insert(Entry entry) {
+  entry.bytes = entry.blocks.size() * entry.block_bytes + entry.logits.size() * sizeof(float);
+  if (entry.bytes > most_bytes_) return;
+  while (bytes_ + entry.bytes > most_bytes_) {
+    bytes_ -= entries_.back().bytes;
+    by_key_.erase(entries_.back().key);
+    entries_.pop_back();
+  }
+  bytes_ += entry.bytes;
+  entries_.push_front(std::move(entry));
+  by_key_[entries_.front().key] = entries_.begin();
+}
+
+uint64_t PromptCache::bytes() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return bytes_;
+}
+
+}  // namespace selvedge::inference
