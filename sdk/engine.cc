@@ -29,6 +29,11 @@ int64_t BytesReadPerToken(const inference::Model& model) {
   return all - static_cast<int64_t>(embedding.rows) * row + row;
 }
 
+std::string ChatTemplateText(const gguf::File& file) {
+  const auto text = file.GetString("tokenizer.chat_template");
+  return text.ok() ? std::string(*text) : "";
+}
+
 }  // namespace
 
 Result<Engine> Engine::Open(const EngineOptions& options) {
@@ -36,10 +41,28 @@ Result<Engine> Engine::Open(const EngineOptions& options) {
     return UsageError("engine: threads: " + std::to_string(options.threads) +
                       ", 0 to 1024 are allowed");
   }
+  if (options.prompt_cache_mb < 0 || options.memory_limit_mb < 0) {
+    return UsageError("engine: memory sizes: negative, 0 or more are allowed");
+  }
+  const MemoryBudget memory(options);
+  SELVEDGE_RETURN_IF_ERROR(memory.CheckFile(options.model_path));
   SELVEDGE_ASSIGN_OR_RETURN(BaseModel base, LoadBaseModel(options.model_path));
-  return Engine(
-      std::make_unique<Impl>(options.model_path.empty() ? "embedded:default" : options.model_path,
-                             std::move(base.model), std::move(base.tokenizer), options.threads));
+  return Engine(std::make_unique<Impl>(options, std::move(base)));
+}
+
+Engine::Impl::Impl(const EngineOptions& options, BaseModel base)
+    : path(options.model_path.empty() ? "embedded:default" : options.model_path),
+      model(std::move(base.model)),
+      tokenizer(std::move(base.tokenizer)),
+      chat_template(ChatTemplateText(model->file())),
+      memory(options),
+      pool(options.threads),
+      prompt_cache(static_cast<uint64_t>(options.prompt_cache_mb) << 20) {}
+
+std::shared_ptr<const inference::TokenTable> Engine::Impl::Tokens() {
+  std::call_once(tokens_once_,
+                 [this] { tokens_ = std::make_shared<const inference::TokenTable>(*tokenizer); });
+  return tokens_;
 }
 
 Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -13,20 +13,19 @@
 #include "adapters/lora.h"
 #include "adapters/store.h"
 #include "core/thread_pool.h"
+#include "inference/grammar/token_table.h"
 #include "inference/model/model.h"
 #include "inference/session/adapter_set.h"
+#include "inference/session/prompt_cache.h"
 #include "inference/tokenizer/tokenizer.h"
+#include "sdk/base_model.h"
+#include "sdk/memory_budget.h"
 #include "storage/gguf/gguf_file.h"
 
 namespace selvedge {
 
 struct Engine::Impl {
-  Impl(std::string model_path, std::shared_ptr<const inference::Model> loaded,
-       std::unique_ptr<inference::Tokenizer> vocabulary, int threads)
-      : path(std::move(model_path)),
-        model(std::move(loaded)),
-        tokenizer(std::move(vocabulary)),
-        pool(threads) {}
+  Impl(const EngineOptions& options, BaseModel base);
 
   const gguf::File& file() const { return model->file(); }
   adapters::BaseShape base_shape() const;
@@ -38,11 +37,16 @@ struct Engine::Impl {
   Result<std::shared_ptr<const inference::AdapterSet>> Adapters(const std::string& adapter,
                                                                 const std::vector<LoraFile>& lora);
   Result<AdapterRefresh> Refresh();
+  // The vocabulary as grammars need it; made at the first call.
+  std::shared_ptr<const inference::TokenTable> Tokens();
 
   const std::string path;  // as given, or "embedded:default"
   const std::shared_ptr<const inference::Model> model;
   const std::unique_ptr<inference::Tokenizer> tokenizer;
+  const std::string chat_template;  // text of the file's, or empty
+  const MemoryBudget memory;
   core::ThreadPool pool;
+  inference::PromptCache prompt_cache;
 
  private:
   using Set = std::shared_ptr<const inference::AdapterSet>;
@@ -50,6 +54,8 @@ struct Engine::Impl {
   std::mutex digest_mutex_;
   std::string base_digest_;
   std::string file_sha256_;
+  std::once_flag tokens_once_;
+  std::shared_ptr<const inference::TokenTable> tokens_;
 
  public:
   // The home's active adapter as served now; `generation` is the registry's counter it belongs to.

@@ -217,6 +217,9 @@ typedef struct selvedge_generate_params {
   const char* adapter; /* id, "active" or "none" */
   selvedge_text_callback on_text;
   void* user;
+  const char* grammar;     /* GBNF, or NULL */
+  const char* json_schema; /* JSON text, or NULL; not both */
+  int32_t draft_max;
 } selvedge_generate_params;
 
 typedef struct selvedge_generate_report {

@@ -61,6 +61,13 @@ struct GenerateOptions {
   std::string adapter = "active";  // registry id, "active" (none without a home) or "none"
   std::vector<LoraFile> lora;
   std::vector<std::string> stop;  // generation ends before any of these strings
+  // The generated text is one that this grammar makes (GBNF), or JSON that this schema allows; not
+  // both. It ends early only by a stop string, n_predict or the context. docs/inference.md
+  std::string grammar;
+  std::string json_schema;
+  // Where the text repeats itself, up to so many next tokens are guessed from it and checked in one
+  // pass; 0 to 31. What is generated is the same for every value, under every sampling.
+  int draft_max = 0;
   // Looked at before every token; true ends the generation as "cancelled" (also from a signal
   // handler).
   const std::atomic<bool>* cancel = nullptr;
@@ -71,9 +78,12 @@ struct GenerateOptions {
 struct GenerateResult {
   std::string text;
   int64_t prompt_tokens = 0;
+  int64_t cached_tokens = 0;  // of the prompt, taken from the prompt cache
   int64_t generated_tokens = 0;
-  double prompt_tokens_per_s = 0;
+  double prompt_tokens_per_s = 0;  // of those that were not cached; 0 if all were
   double tokens_per_s = 0;
+  int64_t drafted_tokens = 0;            // guessed ...
+  int64_t accepted_tokens = 0;           // ... and right
   double first_token_ms = 0;             // from the call to the first generated token
   std::string finish_reason;             // "stop" | "length" | "cancelled"
   std::vector<std::string> adapter_ids;  // registry ids or file names of what was applied
@@ -114,6 +124,12 @@ struct AdapterRefresh {
 struct EngineOptions {
   std::string model_path;  // GGUF; empty = the embedded default model
   int threads = 0;         // 0 = one per core
+  // What prompts left in the model's keys and values is kept for prompts that begin alike, up to so
+  // much memory; 0 = nothing. It changes how fast a prompt is read, never what is generated.
+  int64_t prompt_cache_mb = 64;
+  // Open and generations that would need more than this are refused with kLimit and the figure; 0 =
+  // no limit. Counts the whole model file, keys and values, buffers and the prompt cache.
+  int64_t memory_limit_mb = 0;
 };
 
 class Engine {
@@ -144,6 +160,12 @@ class Engine {
   // ignored.
   Result<GenerateResult> Chat(const std::vector<ChatMessage>& messages,
                               const GenerateOptions& options) const;
+
+  // Writes the prompt cache into the attached home, encrypted with its key, in place of what was
+  // there for this model; LoadPromptCache takes it up again. Both give the number of bytes. kUsage
+  // without a home, kIo, kAuth if the file was tampered with.
+  Result<int64_t> SavePromptCache() const;
+  Result<int64_t> LoadPromptCache();
 
   Result<EvalResult> Eval(const EvalOptions& options) const;
 

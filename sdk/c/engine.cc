@@ -22,6 +22,9 @@ Result<GenerateOptions> OptionsOf(const selvedge_generate_params* given) {
   options.sampling.repeat_penalty = p.repeat_penalty;
   options.sampling.seed = p.seed;
   options.adapter = TextOr(p.adapter, "active");
+  options.grammar = TextOr(p.grammar, "");
+  options.json_schema = TextOr(p.json_schema, "");
+  options.draft_max = p.draft_max;
   if (p.on_text != nullptr) {
     options.on_text = [on_text = p.on_text, user = p.user](std::string_view piece) {
       return on_text(piece.data(), piece.size(), user);
@@ -85,6 +88,7 @@ selvedge_generate_params selvedge_generate_default_params(void) {
   params.min_p = defaults.sampling.min_p;
   params.repeat_penalty = defaults.sampling.repeat_penalty;
   params.adapter = "active";
+  params.draft_max = defaults.draft_max;
   return params;
 }
 
