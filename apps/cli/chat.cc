@@ -64,8 +64,8 @@ void Print(Context& context, const GenerateResult& result) {
 }
 
 Status Chat(Context& context, const ChatFlags& flags) {
+  SELVEDGE_ASSIGN_OR_RETURN(GenerateOptions options, ToGenerateOptions(flags.generation));
   SELVEDGE_ASSIGN_OR_RETURN(Serving serving, OpenServing(context, flags.model));
-  GenerateOptions options = ToGenerateOptions(flags.generation);
   options.adapter = serving.adapter;
   options.lora = serving.lora;
   options.cancel = StopFlag();
@@ -106,6 +106,7 @@ void AddChat(CommandLine* line) {
   AddText(app, "--system", &flags->system, "TEXT", "What the model is told first");
   AddModelOption(app, &flags->model);
   AddAdapterOptions(app, &flags->model);
+  AddMemoryLimit(app, &flags->model);
   AddGenerationFlags(app, &flags->generation);
 }
 

@@ -18,14 +18,18 @@ struct GenerateFlags {
   std::string prompt;
   std::string file;
   bool parse_special = false;
+  bool prompt_cache = false;
 };
 
 Json ToJson(const GenerateResult& result) {
   return {{"text", result.text},
           {"prompt_tokens", result.prompt_tokens},
+          {"cached_tokens", result.cached_tokens},
           {"generated_tokens", result.generated_tokens},
           {"prompt_tokens_per_s", result.prompt_tokens_per_s},
           {"tokens_per_s", result.tokens_per_s},
+          {"drafted_tokens", result.drafted_tokens},
+          {"accepted_tokens", result.accepted_tokens},
           {"first_token_ms", result.first_token_ms},
           {"finish_reason", result.finish_reason},
           {"adapter_ids", result.adapter_ids}};
@@ -40,7 +44,7 @@ std::string Summary(const GenerateResult& result) {
 }
 
 Status Generate(Context& context, const GenerateFlags& flags) {
-  GenerateOptions options = ToGenerateOptions(flags.generation);
+  SELVEDGE_ASSIGN_OR_RETURN(GenerateOptions options, ToGenerateOptions(flags.generation));
   options.prompt = flags.prompt;
   options.parse_special = flags.parse_special;
   options.cancel = StopFlag();
@@ -57,7 +61,9 @@ Status Generate(Context& context, const GenerateFlags& flags) {
     };
   }
   CatchStopSignals();
+  if (flags.prompt_cache) SELVEDGE_RETURN_IF_ERROR(serving.engine->LoadPromptCache().status());
   SELVEDGE_ASSIGN_OR_RETURN(const GenerateResult result, serving.engine->Generate(options));
+  if (flags.prompt_cache) SELVEDGE_RETURN_IF_ERROR(serving.engine->SavePromptCache().status());
   if (context.out.json) {
     if (StopExitCode() == 0) context.out.Report(ToJson(result));
   } else {
@@ -80,9 +86,12 @@ void AddGenerate(CommandLine* line) {
       ->excludes(prompt);
   AddModelOption(app, &flags->model);
   AddAdapterOptions(app, &flags->model);
+  AddMemoryLimit(app, &flags->model);
   AddGenerationFlags(app, &flags->generation);
   app->add_flag("--parse-special", flags->parse_special,
                 "Special tokens written in the prompt are recognised");
+  app->add_flag("--prompt-cache", flags->prompt_cache,
+                "Keep what reading the prompt gave in the home, encrypted, for the next call");
 }
 
 }  // namespace selvedge::cli

@@ -63,6 +63,11 @@ void AddAdapterOptions(CLI::App* app, ModelOptions* options) {
            "LoRA adapter, GGUF file or PEFT folder; may be repeated");
 }
 
+void AddMemoryLimit(CLI::App* app, ModelOptions* options) {
+  AddInt(app, "--memory-limit", &options->memory_limit_mb, 1, int64_t{1} << 30,
+         "Refuse what would need more than this many MiB");
+}
+
 Result<std::vector<LoraFile>> ParseLora(const std::vector<std::string>& values) {
   std::vector<LoraFile> files;
   for (const std::string& value : values) {
@@ -95,8 +100,11 @@ Result<Serving> OpenServing(const Context& context, const ModelOptions& options)
       serving.home = std::make_unique<Home>(std::move(home).value());
     }
   }
-  SELVEDGE_ASSIGN_OR_RETURN(Engine engine,
-                            Engine::Open({model, static_cast<int>(context.threads)}));
+  EngineOptions engine_options;
+  engine_options.model_path = model;
+  engine_options.threads = static_cast<int>(context.threads);
+  engine_options.memory_limit_mb = options.memory_limit_mb;
+  SELVEDGE_ASSIGN_OR_RETURN(Engine engine, Engine::Open(engine_options));
   serving.engine = std::make_unique<Engine>(std::move(engine));
   if (serving.home == nullptr || serving.adapter == "none") return serving;
   if (!options.model.empty() && options.adapter.empty()) {

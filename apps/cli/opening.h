@@ -28,11 +28,13 @@ struct ModelOptions {
   std::string model;              // -m
   std::string adapter;            // --adapter; empty = "active", or "none" beside --lora
   std::vector<std::string> lora;  // FILE[=SCALE]
+  int64_t memory_limit_mb = 0;    // --memory-limit
 };
 // `fallback` says in the help which model is used without the flag.
 void AddModelOption(CLI::App* app, ModelOptions* options,
                     const std::string& fallback = "the home's, then the embedded one");
 void AddAdapterOptions(CLI::App* app, ModelOptions* options);
+void AddMemoryLimit(CLI::App* app, ModelOptions* options);
 
 // FILE[=SCALE]; the part after the last '=' counts only if it is a number.
 Result<std::vector<LoraFile>> ParseLora(const std::vector<std::string>& values);

@@ -3,8 +3,14 @@
 #include <limits>
 
 #include "apps/cli/command_line.h"
+#include "apps/cli/input.h"
 
 namespace selvedge::cli {
+namespace {
+
+constexpr size_t kMostGrammarBytes = size_t{1} << 20;
+
+}  // namespace
 
 void AddGenerationFlags(CLI::App* app, GenerationFlags* flags) {
   constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
@@ -24,11 +30,19 @@ void AddGenerationFlags(CLI::App* app, GenerationFlags* flags) {
          "Tokens the penalty looks back on; -1 = all (default 64)");
   AddSeed(app, "-s,--seed", &flags->seed, "Seed of the draws; 0 = a new one each time");
   app->add_flag("--ignore-eos", flags->ignore_eos, "Go on past the end of the text");
+  AddInt(
+      app, "--draft-max", &flags->draft_max, 0, 31,
+      "Tokens guessed from repeated text and checked at once; 0 = none. The text stays the same");
   AddTexts(app, "--stop,-r,--reverse-prompt", &flags->stop, "TEXT",
            "End before this text; may be repeated");
+  CLI::Option* grammar = AddText(app, "--grammar,--grammar-file", &flags->grammar_file, "FILE",
+                                 "Keep to the grammar in this file (GBNF)");
+  AddText(app, "--json-schema,--json-schema-file", &flags->schema_file, "FILE",
+          "Write JSON that the JSON Schema in this file allows")
+      ->excludes(grammar);
 }
 
-GenerateOptions ToGenerateOptions(const GenerationFlags& flags) {
+Result<GenerateOptions> ToGenerateOptions(const GenerationFlags& flags) {
   GenerateOptions options;
   options.n_predict = flags.n_predict;
   options.n_ctx = flags.n_ctx;
@@ -40,7 +54,16 @@ GenerateOptions ToGenerateOptions(const GenerationFlags& flags) {
   options.sampling.repeat_last_n = static_cast<int>(flags.repeat_last_n);
   options.sampling.seed = flags.seed;
   options.ignore_eos = flags.ignore_eos;
+  options.draft_max = static_cast<int>(flags.draft_max);
   options.stop = flags.stop;
+  if (!flags.grammar_file.empty()) {
+    SELVEDGE_ASSIGN_OR_RETURN(options.grammar, ReadInput(flags.grammar_file, kMostGrammarBytes));
+    if (options.grammar.empty()) return FormatError("option: --grammar: the file is empty");
+  }
+  if (!flags.schema_file.empty()) {
+    SELVEDGE_ASSIGN_OR_RETURN(options.json_schema, ReadInput(flags.schema_file, kMostGrammarBytes));
+    if (options.json_schema.empty()) return FormatError("option: --json-schema: the file is empty");
+  }
   return options;
 }
 

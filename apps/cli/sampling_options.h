@@ -22,12 +22,16 @@ struct GenerationFlags {
   int64_t repeat_last_n = 64;
   uint64_t seed = 0;
   bool ignore_eos = false;
+  int64_t draft_max = GenerateOptions().draft_max;
   std::vector<std::string> stop;
+  std::string grammar_file;
+  std::string schema_file;
 };
 
 void AddGenerationFlags(CLI::App* app, GenerationFlags* flags);
 
-// Options with everything but the prompt, the adapters and the callback.
-GenerateOptions ToGenerateOptions(const GenerationFlags& flags);
+// Options with everything but the prompt, the adapters and the callback. Errors are those of
+// reading the files of grammar and schema.
+Result<GenerateOptions> ToGenerateOptions(const GenerationFlags& flags);
 
 }  // namespace selvedge::cli

@@ -17,6 +17,7 @@ void AddServe(CommandLine* line, ServeBody body) {
       [flags, body = std::move(body)](Context& context) { return body(context, *flags); });
   AddModelOption(app, &flags->model);
   AddAdapterOptions(app, &flags->model);
+  AddMemoryLimit(app, &flags->model);
   AddText(app, "--host", &flags->host, "ADDRESS",
           "Address to listen on (default 127.0.0.1); others need a key");
   AddInt(app, "--port", &flags->port, 0, 65535, "Port (default 8080); 0 takes a free one");

@@ -28,10 +28,30 @@ Status RefuseUnsupported(const Json& body) {
     if (it == body.end() || it->is_null() || *it == value) continue;
     return UsageError(std::string(name) + ": is not supported");
   }
+  return OkStatus();
+}
+
+// {"type": "text"}, {"type": "json_object"} or
+// {"type": "json_schema", "json_schema": {"name": ..., "schema": {...}}}; as in OpenAI's API.
+Status ReadResponseFormat(const Json& body, std::string* json_schema) {
   const auto format = body.find("response_format");
-  if (format != body.end() && *format != Json{{"type", "text"}}) {
-    return UsageError("response_format: is not supported");
+  if (format == body.end() || format->is_null()) return OkStatus();
+  if (!format->is_object()) return UsageError("response_format: an object is allowed");
+  std::string type;
+  SELVEDGE_RETURN_IF_ERROR(ReadText(*format, "type", &type));
+  if (type == "text") return OkStatus();
+  if (type == "json_object") {
+    *json_schema = R"({"type": "object"})";
+    return OkStatus();
   }
+  if (type != "json_schema") {
+    return UsageError("response_format: type: text, json_object, json_schema are allowed");
+  }
+  const auto wrapper = format->find("json_schema");
+  if (wrapper == format->end() || !wrapper->is_object() || !wrapper->contains("schema")) {
+    return UsageError("response_format: json_schema: an object with a schema is needed");
+  }
+  *json_schema = wrapper->at("schema").dump(-1, ' ', false, Json::error_handler_t::replace);
   return OkStatus();
 }
 
@@ -104,7 +124,8 @@ std::string FinishReason(const GenerateResult& result) {
 Json Usage(const GenerateResult& result) {
   return {{"prompt_tokens", result.prompt_tokens},
           {"completion_tokens", result.generated_tokens},
-          {"total_tokens", result.prompt_tokens + result.generated_tokens}};
+          {"total_tokens", result.prompt_tokens + result.generated_tokens},
+          {"prompt_tokens_details", {{"cached_tokens", result.cached_tokens}}}};
 }
 
 }  // namespace
@@ -122,6 +143,8 @@ Result<Request> ReadRequest(Endpoint endpoint, const Json& body, const std::stri
   }
   SELVEDGE_RETURN_IF_ERROR(ReadSampling(body, &request.options.sampling));
   SELVEDGE_RETURN_IF_ERROR(ReadStops(body, &request.options.stop));
+  SELVEDGE_RETURN_IF_ERROR(ReadResponseFormat(body, &request.options.json_schema));
+  SELVEDGE_RETURN_IF_ERROR(ReadText(body, "grammar", &request.options.grammar));
   if (endpoint == Endpoint::kChat) {
     SELVEDGE_RETURN_IF_ERROR(ReadMessages(body, &request.messages));
     return request;
