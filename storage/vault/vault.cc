@@ -46,6 +46,10 @@ Status CheckFolder(const std::string& home) {
   if ((st.st_mode & (S_IRWXG | S_IRWXO)) != 0 && chmod(home.c_str(), 0700) != 0) {
     return PolicyError("home: others may enter the folder, mode must be 0700");
   }
+  // Reading needs it, too: SQLite's log and its index lie beside the database.
+  if (access(home.c_str(), W_OK) != 0) {
+    return IoError(std::string("home: the folder cannot be written: ") + std::strerror(errno));
+  }
   return OkStatus();
 }
 

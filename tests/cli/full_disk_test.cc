@@ -73,5 +73,18 @@ TEST_F(FullDisk, ConsentIsWithdrawnAndRecordsAreErased) {  // E05
   EXPECT_EQ(Record("a line after that\n").exit_code, 0);
 }
 
+TEST_F(FullDisk, AReadOnlyOneIsNamed) {
+  const std::string disk = sandbox.path("disk");
+  ASSERT_EQ(mount("none", disk.c_str(), nullptr, MS_REMOUNT | MS_RDONLY, ""), 0);
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"data", "stats"}, {"generate", "-p", "a", "-n", "1"}}) {
+    const Finished finished = sandbox.Run(arguments);
+    EXPECT_TRUE(FailsWith(finished, 8));
+    EXPECT_NE(finished.err.find("cannot be written"), std::string::npos) << finished.err;
+  }
+  ASSERT_EQ(mount("none", disk.c_str(), nullptr, MS_REMOUNT, ""), 0);
+  EXPECT_EQ(sandbox.Run({"data", "stats", "--json"}).Json()["records"], 1);
+}
+
 }  // namespace
 }  // namespace selvedge::cli_test
