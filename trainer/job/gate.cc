@@ -66,14 +66,6 @@ std::string FaultOf(const adapters::LoraTensor& t) {
   return "";
 }
 
-std::string FaultOf(const adapters::LoraAdapter* candidate) {
-  if (candidate == nullptr || candidate->tensors.empty()) return "candidate has no weights";
-  for (const adapters::LoraTensor& tensor : candidate->tensors) {
-    if (std::string fault = FaultOf(tensor); !fault.empty()) return fault;
-  }
-  return "";
-}
-
 GateDecision Reject(std::string reason) { return {false, std::move(reason)}; }
 
 // Why `candidate` is no better than `other`, of that name; empty if it is.
@@ -91,8 +83,18 @@ std::string NoGain(double candidate, double other, double error, const char* nam
 
 }  // namespace
 
+std::string WeightFault(const adapters::LoraAdapter* candidate) {
+  if (candidate == nullptr || candidate->tensors.empty()) return "candidate has no weights";
+  for (const adapters::LoraTensor& tensor : candidate->tensors) {
+    if (std::string fault = FaultOf(tensor); !fault.empty()) return fault;
+  }
+  return "";
+}
+
 GateDecision DecideGate(const GateInput& input) {
-  if (std::string fault = FaultOf(input.candidate); !fault.empty()) return Reject(std::move(fault));
+  if (std::string fault = WeightFault(input.candidate); !fault.empty()) {
+    return Reject(std::move(fault));
+  }
   if (input.heldout_tokens <= 0) return Reject("no held-out tokens to judge by");
   if (!std::isfinite(input.loss_base) || !std::isfinite(input.loss_current) ||
       !std::isfinite(input.loss_candidate)) {

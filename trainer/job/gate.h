@@ -42,6 +42,10 @@ struct GateDecision {
   std::string reason;  // "held-out loss 3.41 -> 3.02" or why not
 };
 
+// Why the weights by themselves may not become active: missing, not finite, of another shape than
+// they state, or too far from the base. Empty if they may.
+std::string WeightFault(const adapters::LoraAdapter* candidate);
+
 // Accepts only finite weights of bounded norm, at least one held-out token, and a candidate loss
 // below both others by more than chance explains: kSureErrors standard errors, which a candidate
 // that changes nothing for better or worse passes one time in twenty.
