@@ -142,14 +142,15 @@ class Audit {
     options.target_modules = {"all-linear"};
     SELVEDGE_ASSIGN_OR_RETURN(const std::unique_ptr<trainer::Trainer> trainer, MakeTrainer());
     const auto admit = [&](PreparedJob* job) -> Status {
-      SELVEDGE_ASSIGN_OR_RETURN(job->groups,
-                                MakeGroups(*base.tokenizer, job->train, job->plan.seq_len));
+      SELVEDGE_ASSIGN_OR_RETURN(
+          job->groups,
+          MakeGroups(*base.tokenizer, job->train, job->plan.seq_len, job->plan.windows_per_step));
       return OkStatus();
     };
     PreparedJob prepared;
     {
       const std::lock_guard<std::mutex> lock(home.impl()->mutex);
-      SELVEDGE_ASSIGN_OR_RETURN(prepared, PrepareJob(*home.impl(), options, base, admit));
+      SELVEDGE_ASSIGN_OR_RETURN(prepared, PrepareJob(*home.impl(), options, base, 0, admit));
     }
     for (const vault::EligibleRecord& r : prepared.train) trained_.push_back(r.text);
     SELVEDGE_ASSIGN_OR_RETURN(

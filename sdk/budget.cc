@@ -27,20 +27,52 @@ Result<JobCharges> ReadPlan(const vault::LedgerRow& row, const vault::Vault& vau
   c.job_id = row.subject;
   c.at = row.at;
   c.event = {body["sampling_rate"].get<double>(), body["noise_multiplier"].get<double>(), 0};
-  SELVEDGE_ASSIGN_OR_RETURN(c.groups, vault.jobs().Groups(row.subject));
+  SELVEDGE_ASSIGN_OR_RETURN(c.groups, vault.jobs().Groups(row.subject, vault::GroupPart::kTrains));
+  SELVEDGE_ASSIGN_OR_RETURN(c.judges, vault.jobs().Groups(row.subject, vault::GroupPart::kJudges));
   return c;
 }
 
-// Jobs by index.
-using JobSet = std::vector<size_t>;
+Result<MechanismEvent> ReadAnswer(const vault::LedgerRow& row) {
+  const Json body = Json::parse(row.body, nullptr, false);
+  if (!body.is_object() || !body.contains("noise_multiplier") ||
+      !body["noise_multiplier"].is_number()) {
+    return BadRow(row);
+  }
+  return MechanismEvent{1, body["noise_multiplier"].get<double>(), 1};
+}
 
-// Which jobs each group, by the hex of its key, took part in; jobs that charged nothing are left
-// out.
-std::map<std::string, JobSet> JobsOfGroups(const std::vector<JobCharges>& jobs) {
-  std::map<std::string, JobSet> out;
+// What a job cost each of some groups.
+struct Cost {
+  size_t job;
+  const std::vector<Bytes>* groups;
+  privacy::Spent spent;
+};
+
+Result<std::vector<Cost>> CostsOf(const std::vector<JobCharges>& jobs) {
+  std::vector<Cost> costs;
   for (size_t j = 0; j < jobs.size(); ++j) {
-    if (jobs[j].event.steps == 0) continue;
-    for (const Bytes& group : jobs[j].groups) out[core::Hex(group)].push_back(j);
+    if (jobs[j].event.steps > 0) {
+      SELVEDGE_ASSIGN_OR_RETURN(const privacy::Spent spent, privacy::CostOf(jobs[j].event));
+      costs.push_back({j, &jobs[j].groups, spent});
+    }
+    if (jobs[j].gate.empty()) continue;
+    costs.push_back({j, &jobs[j].judges, {}});
+    for (const MechanismEvent& answer : jobs[j].gate) {
+      SELVEDGE_ASSIGN_OR_RETURN(const privacy::Spent spent, privacy::CostOf(answer));
+      costs.back().spent = privacy::Add(costs.back().spent, spent);
+    }
+  }
+  return costs;
+}
+
+// Costs by index.
+using CostSet = std::vector<size_t>;
+
+// Which costs each group has, by the hex of its key; groups without any are left out.
+std::map<std::string, CostSet> CostsOfGroups(const std::vector<Cost>& costs) {
+  std::map<std::string, CostSet> out;
+  for (size_t i = 0; i < costs.size(); ++i) {
+    for (const Bytes& group : *costs[i].groups) out[core::Hex(group)].push_back(i);
   }
   return out;
 }
@@ -63,6 +95,9 @@ Result<std::vector<JobCharges>> ReadCharges(const vault::Vault& vault) {
     if (job == by_job.end()) return BadRow(row);
     if (row.kind == "step") {
       ++out[job->second].event.steps;
+    } else if (row.kind == "gate") {
+      SELVEDGE_ASSIGN_OR_RETURN(const MechanismEvent answer, ReadAnswer(row));
+      out[job->second].gate.push_back(answer);
     } else if (row.kind == "release") {
       const Json body = Json::parse(row.body, nullptr, false);
       out[job->second].adapter_id = body.is_object() ? body.value("adapter", "") : "";
@@ -76,26 +111,20 @@ Result<std::vector<JobCharges>> ReadCharges(const vault::Vault& vault) {
 Result<GroupBudgets> GroupBudgets::Read(const vault::Vault& vault, double delta) {
   GroupBudgets budgets;
   SELVEDGE_ASSIGN_OR_RETURN(budgets.jobs_, ReadCharges(vault));
-  std::vector<privacy::Spent> costs;
-  for (const JobCharges& job : budgets.jobs_) {
-    privacy::Spent cost;
-    if (job.event.steps > 0) {
-      SELVEDGE_ASSIGN_OR_RETURN(cost, privacy::CostOf(job.event));
-    }
-    costs.push_back(cost);
-  }
+  SELVEDGE_ASSIGN_OR_RETURN(const std::vector<Cost> costs, CostsOf(budgets.jobs_));
   budgets.classes_.resize(1);
-  budgets.history_.assign(costs.size() + 1, 0);
-  std::map<JobSet, size_t> class_of_set;
-  for (const auto& [group, set] : JobsOfGroups(budgets.jobs_)) {
+  budgets.history_.assign(budgets.jobs_.size() + 1, 0);
+  std::map<CostSet, size_t> class_of_set;
+  for (const auto& [group, set] : CostsOfGroups(costs)) {
     const auto [at, is_new] = class_of_set.emplace(set, budgets.classes_.size());
     budgets.class_of_[group] = at->second;
     if (!is_new) continue;
     BudgetClass added;
-    for (const size_t job : set) {
-      added.spent = privacy::Add(added.spent, costs[job]);
+    for (const size_t cost : set) {
+      added.spent = privacy::Add(added.spent, costs[cost].spent);
       added.epsilon = privacy::FilterEpsilon(added.spent, delta);
-      budgets.history_[job + 1] = std::max(budgets.history_[job + 1], added.epsilon);
+      double& after_job = budgets.history_[costs[cost].job + 1];
+      after_job = std::max(after_job, added.epsilon);
     }
     budgets.classes_.push_back(added);
   }

@@ -2,8 +2,9 @@
 // What the ledger's rows add up to, group by group.
 //
 // Every group has the home's budget for its lifetime, whatever adapters it went into. A job's steps
-// are charged to the groups that the job took in and to no others, so records that come later bring
-// a budget of their own. docs/privacy/accounting.md, "Lifetime budgets".
+// are charged to the groups that it trains and the gate's answers to those that it asks, and to no
+// others, so records that come later bring a budget of their own. docs/privacy/accounting.md,
+// "Lifetime budgets".
 
 #include <cstdint>
 #include <map>
@@ -24,7 +25,9 @@ struct JobCharges {
   std::string adapter_id;            // empty until something was released
   int64_t at = 0;                    // ms, of the plan
   MechanismEvent event;              // steps = rows charged, repetitions after a crash included
-  std::vector<vault::Bytes> groups;  // that the job took in, by key
+  std::vector<vault::Bytes> groups;  // that trained, by key, and pay for `event`
+  std::vector<MechanismEvent> gate;  // noised answers of the gate, one for each row
+  std::vector<vault::Bytes> judges;  // held-out groups that pay for them
 };
 
 // Oldest first. kFormat if a row cannot be understood: nothing may be spent then.

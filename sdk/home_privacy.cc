@@ -43,6 +43,10 @@ Result<Release> ReleaseOf(const JobCharges& c, double delta) {
   if (c.event.steps > 0) {
     SELVEDGE_ASSIGN_OR_RETURN(release.epsilon, ComputeEpsilon({c.event}, delta));
   }
+  if (!c.gate.empty()) {
+    release.judges = static_cast<int64_t>(c.judges.size());
+    SELVEDGE_ASSIGN_OR_RETURN(release.gate_epsilon, ComputeEpsilon(c.gate, delta));
+  }
   return release;
 }
 

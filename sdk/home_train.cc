@@ -5,6 +5,7 @@
 #include "sdk/train_host.h"
 #include "sdk/train_job.h"
 #include "sdk/train_options.h"
+#include "sdk/train_speed.h"
 #include "sdk/trainer_library.h"
 #include "storage/vault/checkpoint_file.h"
 #include "storage/vault/disk_reserve.h"
@@ -46,8 +47,8 @@ Status AdmitJob(const Home::Impl& home, const BaseModel& base, const TrainOption
                 trainer::Trainer& trainer, PreparedJob* job) {
   SELVEDGE_ASSIGN_OR_RETURN(const trainer::Config config,
                             TrainerConfig(job->plan, home.config, *base.model, options));
-  SELVEDGE_ASSIGN_OR_RETURN(job->groups,
-                            MakeGroups(*base.tokenizer, job->train, job->plan.seq_len));
+  SELVEDGE_ASSIGN_OR_RETURN(job->groups, MakeGroups(*base.tokenizer, job->train, job->plan.seq_len,
+                                                    job->plan.windows_per_step));
   return trainer.Check(*base.model, job->groups, config);
 }
 
@@ -122,11 +123,16 @@ Result<TrainReport> Home::Train(const TrainOptions& options, const std::atomic<b
   }
   SELVEDGE_ASSIGN_OR_RETURN(const std::shared_ptr<const BaseModel> base, home.Base());
   SELVEDGE_ASSIGN_OR_RETURN(const std::unique_ptr<trainer::Trainer> trainer, MakeTrainer());
+  double tokens_per_s = 0;
+  if (options.minutes > 0) {
+    SELVEDGE_ASSIGN_OR_RETURN(tokens_per_s, MeasureTrainSpeed(*trainer, base->model, options));
+  }
   PreparedJob prepared;
   {
     const Lock lock(home.mutex);
     SELVEDGE_RETURN_IF_ERROR(CleanUpAfterCrash(home));
-    SELVEDGE_ASSIGN_OR_RETURN(prepared, PrepareJob(home, options, *base, [&](PreparedJob* job) {
+    SELVEDGE_ASSIGN_OR_RETURN(prepared,
+                              PrepareJob(home, options, *base, tokens_per_s, [&](PreparedJob* job) {
                                 return AdmitJob(home, *base, options, *trainer, job);
                               }));
   }
@@ -145,7 +151,8 @@ Result<TrainReport> Home::Train(const TrainOptions& options, const std::atomic<b
   SELVEDGE_RETURN_IF_ERROR(DescribePlan(prepared.plan, *base->model, &report));
   report.groups = static_cast<int64_t>(prepared.groups.size());
   report.groups_retired = prepared.groups_retired;
-  report.near_duplicates = prepared.near_duplicates;
+  report.near_duplicates = prepared.plan.near_duplicates;
+  report.records = static_cast<int64_t>(prepared.train.size());
   report.resumed_from_step = prepared.resumed ? host.resumed_from(outcome->steps_done) : 0;
   if (report.state == "stopped") {
     const Lock lock(home.mutex);

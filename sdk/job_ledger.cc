@@ -19,4 +19,17 @@ Status JobLedger::WriteCharge(int64_t step) {
   return OkStatus();
 }
 
+Status GateLedger::WriteCharge(int64_t answer) {
+  if (!affordable_) {
+    return PolicyError("privacy budget: the gate's answer would pass that of the held-out groups");
+  }
+  const std::lock_guard<std::mutex> lock(home_->mutex);
+  vault::Vault& v = *home_->vault;
+  const std::string body =
+      nlohmann::ordered_json{{"answer", answer}, {"noise_multiplier", noise_multiplier_}}.dump();
+  SELVEDGE_RETURN_IF_ERROR(v.Update([&] { return v.ledger().Append("gate", job_id_, body); }));
+  affordable_ = false;
+  return OkStatus();
+}
+
 }  // namespace selvedge

@@ -32,4 +32,23 @@ class JobLedger final : public privacy::SpendLedger {
   int64_t first_step_ = -1;
 };
 
+// Charges answers of a job's gate to its held-out groups, a row for each, in the same way.
+class GateLedger final : public privacy::SpendLedger {
+ public:
+  // `affordable`: whether the groups' budgets allow one more answer with this noise.
+  GateLedger(Home::Impl* home, std::string job_id, double noise_multiplier, bool affordable)
+      : home_(home),
+        job_id_(std::move(job_id)),
+        noise_multiplier_(noise_multiplier),
+        affordable_(affordable) {}
+
+ private:
+  Status WriteCharge(int64_t answer) override;
+
+  Home::Impl* home_;
+  std::string job_id_;
+  double noise_multiplier_;
+  bool affordable_;
+};
+
 }  // namespace selvedge

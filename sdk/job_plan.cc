@@ -1,11 +1,7 @@
 #include "sdk/job_plan.h"
 
-#include <algorithm>
-#include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "sdk/capacity.h"
-#include "sdk/participants.h"
 #include "sdk/train_options.h"
 
 namespace selvedge {
@@ -13,99 +9,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int64_t kDefaultSteps = 30;
-// Without privacy the field's habit: three passes in small batches.
-constexpr int64_t kPlainPasses = 3;
-constexpr int64_t kPlainBatch = 32;
-// Private steps take a share of the groups where that costs hardly more noise, and enough of them
-// that chance in the draw (1 / sqrt(groups)) stays small beside the noise.
-constexpr double kMostExtraNoise = 1.1;
-constexpr int64_t kFewestSampled = 256;
-// Bounds the cost of a step whatever the records' length; what a record needs more takes turns.
-constexpr int64_t kDefaultSeqLen = 64;
-
-std::string Text(double v) {
-  char text[40];
-  std::snprintf(text, sizeof text, "%.4g", v);
-  return text;
-}
-
-void PlanWithoutPrivacy(const TrainOptions& o, int64_t groups, JobPlan* plan) {
-  const int64_t batch = o.batch_size > 0 ? o.batch_size : kPlainBatch;
-  Participants all;
-  SetBatch(batch, groups, &all);
-  plan->sampling_rate = all.sampling_rate;
-  plan->divisor = all.divisor;
-  if (o.steps == 0) {
-    plan->steps =
-        static_cast<int64_t>(std::ceil(static_cast<double>(kPlainPasses) / plan->sampling_rate));
-  }
-}
-
-// Sets who takes part, sampling and noise. The noise of a run goes with noise multiplier over
-// divisor.
-Status PlanPrivacy(const TrainOptions& o, const std::vector<BudgetClass>& classes, int64_t groups,
-                   const HomeConfig& home, JobPlan* plan) {
-  if (home.delta * static_cast<double>(groups) >= 1) {
-    return UsageError("train: delta: the home's " + Text(home.delta) +
-                      " must be below 1 / groups, groups are " + std::to_string(groups));
-  }
-  SELVEDGE_ASSIGN_OR_RETURN(Participants who, ChooseParticipants(o, plan->steps, classes, home));
-  if (o.batch_size == 0 && o.noise_multiplier == 0) {
-    const double most = kMostExtraNoise * who.noise_multiplier / who.divisor;
-    TrainOptions sampled = o;
-    for (const int64_t share : {2, 4}) {
-      sampled.batch_size = who.groups / share;
-      if (sampled.batch_size < kFewestSampled) break;
-      const Result<Participants> fewer = ChooseParticipants(sampled, plan->steps, classes, home);
-      if (!fewer.ok() || fewer->noise_multiplier / fewer->divisor > most) break;
-      who = *fewer;
-    }
-  }
-  plan->sampling_rate = who.sampling_rate;
-  plan->divisor = who.divisor;
-  plan->noise_multiplier = who.noise_multiplier;
-  plan->most_spent = who.most_spent;
-  return OkStatus();
-}
-
-int64_t SeqLen(const TrainOptions& o, int64_t context) {
-  if (o.seq_len > 0) return o.seq_len;
-  return o.dp ? std::min(kDefaultSeqLen, context) : context;
-}
-
 }  // namespace
-
-Result<JobPlan> MakePlan(const TrainOptions& o, const std::vector<BudgetClass>& classes,
-                         const inference::Model& model, const HomeConfig& home) {
-  const int64_t model_context = model.config().n_ctx;
-  if (o.seq_len > model_context) {
-    return UsageError("train: seq len: got " + std::to_string(o.seq_len) +
-                      ", the model's context is " + std::to_string(model_context));
-  }
-  JobPlan plan;
-  plan.dp = o.dp;
-  plan.steps = o.steps > 0 ? o.steps : kDefaultSteps;
-  plan.clip_norm = o.clip_norm;
-  plan.seq_len = SeqLen(o, model_context);
-  plan.learning_rate = o.learning_rate;
-  plan.seed = o.seed;
-  int64_t groups = 0;
-  for (const BudgetClass& one : classes) groups += one.groups;
-  if (plan.dp) {
-    SELVEDGE_RETURN_IF_ERROR(PlanPrivacy(o, classes, groups, home, &plan));
-  } else {
-    PlanWithoutPrivacy(o, groups, &plan);
-  }
-  SELVEDGE_ASSIGN_OR_RETURN(const Capacity capacity,
-                            ChooseCapacity(o, model, plan.Event(plan.steps), plan.divisor));
-  plan.rank = capacity.rank;
-  plan.alpha = o.alpha > 0 ? o.alpha : 2 * capacity.rank;
-  plan.target_modules = capacity.target_modules;
-  plan.noise_to_signal = capacity.noise_to_signal;
-  plan.reason = capacity.reason;
-  return plan;
-}
 
 std::string PlanToJson(const JobPlan& p) {
   return Json{{"version", 1},
@@ -122,7 +26,11 @@ std::string PlanToJson(const JobPlan& p) {
               {"learning_rate", p.learning_rate},
               {"seed", p.seed},
               {"noise_to_signal", p.noise_to_signal},
-              {"reason", p.reason}}
+              {"reason", p.reason},
+              {"windows_per_step", p.windows_per_step},
+              {"near_duplicates", p.near_duplicates},
+              {"keep_near_duplicates", p.keep_near_duplicates},
+              {"gate_noise_multiplier", p.gate_noise_multiplier}}
       .dump();
 }
 
@@ -146,6 +54,10 @@ Result<JobPlan> PlanFromJson(const std::string& text) {
   p.seed = j.value("seed", uint64_t{0});
   p.noise_to_signal = j.value("noise_to_signal", 0.0);
   p.reason = j.value("reason", std::string());
+  p.windows_per_step = j.value("windows_per_step", int64_t{0});
+  p.near_duplicates = j.value("near_duplicates", int64_t{0});
+  p.keep_near_duplicates = j.value("keep_near_duplicates", true);
+  p.gate_noise_multiplier = j.value("gate_noise_multiplier", 0.0);
   return p;
 }
 
@@ -162,7 +74,12 @@ std::string ConfigurationText(const TrainOptions& o, const HomeConfig& home) {
               {"batch_size", o.batch_size},
               {"seq_len", o.seq_len},
               {"learning_rate", o.learning_rate},
-              {"seed", o.seed}}
+              {"seed", o.seed},
+              {"private_gate", o.private_gate},
+              {"keep_near_duplicates", o.keep_near_duplicates},
+              {"records_per_group", o.records_per_group},
+              {"windows_per_step", o.windows_per_step},
+              {"minutes", o.minutes}}
       .dump();
 }
 

@@ -9,7 +9,6 @@
 #include <selvedge/home.h>
 #include <selvedge/status.h>
 
-#include "sdk/budget.h"
 #include "sdk/home_impl.h"
 #include "trainer/trainer.h"
 
@@ -30,16 +29,16 @@ struct JobPlan {
   double learning_rate = 0;
   uint64_t seed = 0;
   double noise_to_signal = 0;
-  std::string reason;  // why this size of adapter, for the owner
+  std::string reason;            // why this size of adapter, for the owner
+  std::string schedule_reason;   // why so many groups in a step, and steps; not stored
+  int64_t windows_per_step = 0;  // of a group; 0 = all
+  int64_t near_duplicates = 0;   // found among the records
+  bool keep_near_duplicates = false;
+  double judges_most_spent = 0;      // held-out groups with more are not asked; not stored
+  double gate_noise_multiplier = 0;  // 0: the gate answers exactly
 
   MechanismEvent Event(int64_t n) const { return {sampling_rate, noise_multiplier, n}; }
 };
-
-// The plan for training groups of these classes, least spent first.
-//   kPolicy  too few groups have budget left for what the options ask for
-//   kUsage   delta is too large for this many groups
-Result<JobPlan> MakePlan(const TrainOptions& options, const std::vector<BudgetClass>& classes,
-                         const inference::Model& model, const HomeConfig& home);
 
 std::string PlanToJson(const JobPlan& plan);
 Result<JobPlan> PlanFromJson(const std::string& text);  // kIncompatible: of another version

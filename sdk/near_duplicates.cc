@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <limits>
 #include <map>
+#include <set>
 #include <string_view>
 #include <utility>
 
@@ -15,7 +17,8 @@ constexpr double kSimilar = 0.8;
 // (1 - 0.8^3)^10 = 0.0008 at the threshold.
 constexpr size_t kBands = 10;
 constexpr size_t kRows = 3;
-// Records that meet in one band are compared with so many others; beyond, they count as found.
+// A record is compared with so many that it meets in one band: texts that share a band and yet are
+// not similar are rare, so this bounds the time on texts made to collide and nothing else.
 constexpr size_t kMostInBand = 64;
 
 using Shingles = std::vector<uint64_t>;  // sorted, distinct
@@ -91,32 +94,64 @@ std::array<uint64_t, kBands> BandsOf(const Shingles& shingles) {
   return bands;
 }
 
+// The records that stay, by what they look like.
+class Kept {
+ public:
+  explicit Kept(const std::vector<vault::EligibleRecord>& records) : records_(records) {}
+
+  // Whether record i nearly repeats one of another group that stays; if not, it stays too.
+  bool Repeats(size_t i) {
+    Shingles shingles = ShinglesOf(records_[i].text);
+    const auto bands = BandsOf(shingles);
+    for (size_t band = 0; band < kBands; ++band) {
+      if (MeetsItself(i, shingles, buckets_[{band, bands[band]}])) return true;
+    }
+    for (size_t band = 0; band < kBands; ++band) buckets_[{band, bands[band]}].push_back(i);
+    shingles_.emplace(i, std::move(shingles));
+    return false;
+  }
+
+ private:
+  bool MeetsItself(size_t i, const Shingles& shingles, const std::vector<size_t>& bucket) const {
+    size_t compared = 0;
+    for (const size_t j : bucket) {
+      if (records_[i].group_key == records_[j].group_key) continue;
+      if (Similar(shingles, shingles_.at(j))) return true;
+      if (++compared == kMostInBand) return false;
+    }
+    return false;
+  }
+
+  const std::vector<vault::EligibleRecord>& records_;
+  std::map<size_t, Shingles> shingles_;
+  std::map<std::pair<size_t, uint64_t>, std::vector<size_t>> buckets_;  // (band, hash)
+};
+
 }  // namespace
 
-int64_t CountNearDuplicates(const std::vector<vault::EligibleRecord>& records) {
-  std::vector<Shingles> shingles;
-  std::map<std::pair<size_t, uint64_t>, std::vector<size_t>> buckets;  // (band, hash)
+std::vector<size_t> FindNearDuplicates(const std::vector<vault::EligibleRecord>& records) {
+  Kept kept(records);
+  std::vector<size_t> repeats;
   for (size_t i = 0; i < records.size(); ++i) {
-    shingles.push_back(ShinglesOf(records[i].text));
-    const auto bands = BandsOf(shingles.back());
-    for (size_t band = 0; band < kBands; ++band) buckets[{band, bands[band]}].push_back(i);
+    if (kept.Repeats(i)) repeats.push_back(i);
   }
-  std::vector<uint8_t> repeats(records.size(), 0);
-  for (const auto& [key, members] : buckets) {
-    for (size_t a = 0; a < members.size(); ++a) {
-      const size_t end = std::min(members.size(), a + 1 + kMostInBand);
-      for (size_t b = a + 1; b < end; ++b) {
-        const size_t i = members[a];
-        const size_t j = members[b];
-        if ((repeats[i] != 0 && repeats[j] != 0) || records[i].group_key == records[j].group_key ||
-            !Similar(shingles[i], shingles[j])) {
-          continue;
-        }
-        repeats[i] = repeats[j] = 1;
-      }
-    }
+  return repeats;
+}
+
+int64_t LeaveOutNearDuplicates(bool keep, TrainSelection* selection) {
+  std::vector<vault::EligibleRecord> all;
+  std::merge(
+      selection->train.begin(), selection->train.end(), selection->heldout.begin(),
+      selection->heldout.end(), std::back_inserter(all),
+      [](const vault::EligibleRecord& a, const vault::EligibleRecord& b) { return a.seq < b.seq; });
+  std::set<int64_t> repeats;  // by seq
+  for (const size_t i : FindNearDuplicates(all)) repeats.insert(all[i].seq);
+  if (!keep) {
+    const auto repeated = [&](const vault::EligibleRecord& r) { return repeats.contains(r.seq); };
+    std::erase_if(selection->train, repeated);
+    std::erase_if(selection->heldout, repeated);
   }
-  return std::count(repeats.begin(), repeats.end(), 1);
+  return static_cast<int64_t>(repeats.size());
 }
 
 }  // namespace selvedge

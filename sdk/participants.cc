@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
 #include <string>
 
 #include "sdk/train_data.h"
@@ -28,26 +27,6 @@ std::string Text(double v) {
 Result<double> EpsilonAfter(const BudgetClass& one, const MechanismEvent& event, double delta) {
   SELVEDGE_ASSIGN_OR_RETURN(const privacy::Spent cost, privacy::CostOf(event));
   return privacy::FilterEpsilon(privacy::Add(one.spent, cost), delta);
-}
-
-// Smallest noise multiplier with which `steps` more releases stay within the class's budget.
-Result<std::optional<double>> NoiseThatFits(const BudgetClass& one, double sampling_rate,
-                                            int64_t steps, const HomeConfig& home) {
-  const auto fits = [&](double sigma) -> Result<bool> {
-    SELVEDGE_ASSIGN_OR_RETURN(const double epsilon,
-                              EpsilonAfter(one, {sampling_rate, sigma, steps}, home.delta));
-    return epsilon <= home.epsilon_budget;
-  };
-  double high = kMostNoise;  // fits
-  double low = kLeastNoise;
-  SELVEDGE_ASSIGN_OR_RETURN(const bool possible, fits(high));
-  if (!possible) return std::optional<double>();
-  while (high / low > 1 + kNoisePrecision) {
-    const double middle = std::sqrt(low * high);
-    SELVEDGE_ASSIGN_OR_RETURN(const bool ok, fits(middle));
-    (ok ? high : low) = middle;
-  }
-  return std::optional<double>(high);
 }
 
 // The noise multiplier that the options and one class lead to; none if the class cannot pay.
@@ -93,6 +72,25 @@ Status Refusal(const TrainOptions& o, const std::vector<BudgetClass>& classes, i
 }
 
 }  // namespace
+
+Result<std::optional<double>> NoiseThatFits(const BudgetClass& one, double sampling_rate,
+                                            int64_t steps, const HomeConfig& home) {
+  const auto fits = [&](double sigma) -> Result<bool> {
+    SELVEDGE_ASSIGN_OR_RETURN(const double epsilon,
+                              EpsilonAfter(one, {sampling_rate, sigma, steps}, home.delta));
+    return epsilon <= home.epsilon_budget;
+  };
+  double high = kMostNoise;  // fits
+  double low = kLeastNoise;
+  SELVEDGE_ASSIGN_OR_RETURN(const bool possible, fits(high));
+  if (!possible) return std::optional<double>();
+  while (high / low > 1 + kNoisePrecision) {
+    const double middle = std::sqrt(low * high);
+    SELVEDGE_ASSIGN_OR_RETURN(const bool ok, fits(middle));
+    (ok ? high : low) = middle;
+  }
+  return std::optional<double>(high);
+}
 
 void SetBatch(int64_t batch_size, int64_t groups, Participants* out) {
   const bool full = batch_size == 0 || batch_size >= groups;

@@ -2,6 +2,7 @@
 // Who takes part in a private run, and how much noise that asks for.
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include <selvedge/home.h>
@@ -22,6 +23,11 @@ struct Participants {
 
 // The share of `groups` that a step takes: all, or an expected `batch_size` of them.
 void SetBatch(int64_t batch_size, int64_t groups, Participants* out);
+
+// Smallest noise multiplier with which `steps` more releases stay within the class's budget; none
+// if even the most does not.
+Result<std::optional<double>> NoiseThatFits(const BudgetClass& one, double sampling_rate,
+                                            int64_t steps, const HomeConfig& home);
 
 // Of the groups that can pay for the run, those that give it the best ratio of signal to noise: a
 // group that has little left asks for more noise than it adds signal. `classes` least spent first.

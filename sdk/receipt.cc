@@ -21,7 +21,7 @@ namespace {
 using Json = nlohmann::json;  // sorted keys: one spelling
 using untrusted::JsonFields;
 
-constexpr int64_t kVersion = 1;
+constexpr int64_t kVersion = 2;
 // How far two computations of the same bound may lie apart: other processors round otherwise.
 constexpr double kTolerance = 1e-6;
 
@@ -110,6 +110,40 @@ Status CheckClaims(const PrivacyStatement& s, const std::vector<MechanismEvent>&
                                        : Wrong("epsilon_lower: is not what its events give");
 }
 
+Json EventsJson(const std::vector<MechanismEvent>& events) {
+  Json list = Json::array();
+  for (const MechanismEvent& e : events) {
+    list.push_back({{"sampling_rate", e.sampling_rate},
+                    {"noise_multiplier", e.noise_multiplier},
+                    {"steps", e.steps}});
+  }
+  return list;
+}
+
+Json GateJson(const ReceiptFacts& facts) {
+  if (facts.gate.empty()) return {{"answer", "exact"}};
+  return {{"answer", "noised-votes"}, {"groups", facts.judges}, {"events", EventsJson(facts.gate)}};
+}
+
+// What the gate's answers cost the held-out groups must be within the statement, too.
+Status CheckGate(const Json& gate, ReceiptReport* report) {
+  JsonFields fields(gate, "receipt: gate");
+  const std::string answer = fields.Text("answer");
+  SELVEDGE_RETURN_IF_ERROR(fields.status());
+  if (answer == "exact") return OkStatus();
+  if (answer != "noised-votes") {
+    return IncompatibleError("receipt: gate: its answer is of a kind that this SDK does not know");
+  }
+  report->judges = fields.Integer("groups", INT64_MAX);
+  const Json& answers = fields.Array("events");
+  SELVEDGE_RETURN_IF_ERROR(fields.status());
+  SELVEDGE_ASSIGN_OR_RETURN(const auto events, ReadEvents(answers));
+  SELVEDGE_ASSIGN_OR_RETURN(report->gate_epsilon, ComputeEpsilon(events, report->privacy.delta));
+  if (report->gate_epsilon <= report->privacy.epsilon * (1 + kTolerance)) return OkStatus();
+  return Wrong("gate: its answers give epsilon " + std::to_string(report->gate_epsilon) +
+               ", the statement says " + std::to_string(report->privacy.epsilon));
+}
+
 Status CheckFile(const std::string& folder, const char* name, const std::string& sha256) {
   SELVEDGE_ASSIGN_OR_RETURN(const std::vector<uint8_t> bytes,
                             core::ReadFile(folder + "/" + name, adapters::kMaxWeightsBytes));
@@ -158,12 +192,6 @@ Result<adapters::PublicKey> CheckSeal(const Lines& lines) {
 Result<std::string> WriteReceipt(const adapters::Manifest& m, const ReceiptFacts& facts,
                                  const adapters::SigningKey& key) {
   SELVEDGE_ASSIGN_OR_RETURN(const Bounds bounds, BoundsOf(facts.events, m.privacy.delta));
-  Json events = Json::array();
-  for (const MechanismEvent& e : facts.events) {
-    events.push_back({{"sampling_rate", e.sampling_rate},
-                      {"noise_multiplier", e.noise_multiplier},
-                      {"steps", e.steps}});
-  }
   Json upper = Json::object();
   for (const auto& [name, value] : bounds.upper) upper[name] = value;
   const Json body = {
@@ -177,7 +205,8 @@ Result<std::string> WriteReceipt(const adapters::Manifest& m, const ReceiptFacts
       {"target_modules", m.target_modules},
       {"tensors", m.tensors},
       {"statement", adapters::PrivacyJson(m.privacy)},
-      {"events", events},
+      {"events", EventsJson(facts.events)},
+      {"gate", GateJson(facts)},
       {"bounds", upper},
       {"epsilon_lower", bounds.lower},
       {"mechanism",
@@ -205,9 +234,9 @@ Result<ReceiptReport> VerifyReceipt(std::string_view receipt, const ReceiptCheck
   SELVEDGE_ASSIGN_OR_RETURN(const Json body, untrusted::ParseObject(lines.body, "receipt"));
   JsonFields fields(body, "receipt");
   if (fields.Text("format") != "selvedge-receipt") return Malformed("is no receipt of Selvedge");
-  if (fields.Integer("version", INT64_MAX) != kVersion) {
-    return IncompatibleError("receipt: version: this SDK reads version " +
-                             std::to_string(kVersion));
+  const int64_t version = fields.Integer("version", INT64_MAX);
+  if (version < 1 || version > kVersion) {
+    return IncompatibleError("receipt: version: this SDK reads up to " + std::to_string(kVersion));
   }
   report.adapter_id = fields.Text("adapter_id");
   report.created = fields.Text("created");
@@ -229,6 +258,11 @@ Result<ReceiptReport> VerifyReceipt(std::string_view receipt, const ReceiptCheck
   SELVEDGE_ASSIGN_OR_RETURN(report.privacy, adapters::ReadPrivacy(statement, "receipt: statement"));
   SELVEDGE_ASSIGN_OR_RETURN(const auto events, ReadEvents(releases));
   SELVEDGE_RETURN_IF_ERROR(CheckClaims(report.privacy, events, bounds, lower, &report));
+  if (version > 1) {  // before, the gate answered exactly
+    const Json& gate = fields.Object("gate");
+    SELVEDGE_RETURN_IF_ERROR(fields.status());
+    SELVEDGE_RETURN_IF_ERROR(CheckGate(gate, &report));
+  }
   if (checks.adapter_folder.empty()) return report;
   SELVEDGE_RETURN_IF_ERROR(
       CheckFile(checks.adapter_folder, "adapter_model.safetensors", report.weights_sha256));

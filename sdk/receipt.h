@@ -22,8 +22,10 @@ struct ReceiptFacts {
   double clip_norm = 0;
   double divisor = 0;
   int64_t groups = 0;
-  double epsilon_budget = 0;  // of a group's lifetime, at the manifest's delta
-  vault::LedgerHead ledger;   // the newest row when the run ended
+  std::vector<MechanismEvent> gate;  // noised answers of the gate; empty: it answered exactly
+  int64_t judges = 0;                // held-out groups that paid for them
+  double epsilon_budget = 0;         // of a group's lifetime, at the manifest's delta
+  vault::LedgerHead ledger;          // the newest row when the run ended
 };
 
 // The two lines of receipt.json. The manifest's digests must be filled in.

@@ -73,6 +73,24 @@ Result<TrainSelection> SelectRecords(const vault::Vault& v) {
   return out;
 }
 
+void DrawRecords(int64_t most, core::SecureRandom& random,
+                 std::vector<vault::EligibleRecord>* records) {
+  std::map<std::string, std::vector<uint64_t>> lots;  // by the hex of the group's key
+  std::vector<uint64_t> lot_of;
+  for (const vault::EligibleRecord& r : *records) {
+    lot_of.push_back(random.NextU64());
+    lots[core::Hex(r.group_key)].push_back(lot_of.back());
+  }
+  for (auto& [group, drawn] : lots) std::sort(drawn.begin(), drawn.end());
+  size_t i = 0;
+  std::erase_if(*records, [&](const vault::EligibleRecord& r) {
+    const std::vector<uint64_t>& drawn = lots[core::Hex(r.group_key)];
+    const uint64_t lot = lot_of[i++];
+    const auto count = static_cast<size_t>(most);
+    return drawn.size() > count && lot >= drawn[count];
+  });
+}
+
 std::vector<vault::EligibleRecord> RecordsOfJob(const std::vector<vault::EligibleRecord>& eligible,
                                                 const std::vector<vault::JobRecord>& job) {
   std::set<int64_t> wanted;
@@ -120,9 +138,29 @@ Result<std::vector<trainer::Example>> MakeWindows(const inference::Tokenizer& to
   return windows;
 }
 
+namespace {
+
+// A record gives each step one of its windows.
+size_t RecordsOf(const trainer::Group& group) {
+  return static_cast<size_t>(
+      std::count_if(group.examples.begin(), group.examples.end(),
+                    [](const trainer::Example& window) { return window.turn == 0; }));
+}
+
+void TakeTurns(size_t most, trainer::Group* group) {
+  if (RecordsOf(*group) <= most) return;
+  const size_t turns = (group->examples.size() + most - 1) / most;
+  for (size_t i = 0; i < group->examples.size(); ++i) {
+    group->examples[i].turn = static_cast<uint32_t>(i % turns);
+    group->examples[i].turns = static_cast<uint32_t>(turns);
+  }
+}
+
+}  // namespace
+
 Result<std::vector<trainer::Group>> MakeGroups(const inference::Tokenizer& tokenizer,
                                                const std::vector<vault::EligibleRecord>& records,
-                                               int64_t seq_len) {
+                                               int64_t seq_len, int64_t windows_per_step) {
   std::map<std::string, trainer::Group> groups;
   for (const vault::EligibleRecord& r : records) {
     SELVEDGE_ASSIGN_OR_RETURN(std::vector<trainer::Example> windows,
@@ -132,8 +170,21 @@ Result<std::vector<trainer::Group>> MakeGroups(const inference::Tokenizer& token
   }
   std::vector<trainer::Group> out;
   out.reserve(groups.size());
-  for (auto& [key, group] : groups) out.push_back(std::move(group));
+  for (auto& [key, group] : groups) {
+    if (windows_per_step > 0) TakeTurns(static_cast<size_t>(windows_per_step), &group);
+    out.push_back(std::move(group));
+  }
   return out;
+}
+
+double TokensPerStep(const std::vector<trainer::Group>& groups) {
+  double tokens = 0;
+  for (const trainer::Group& group : groups) {
+    for (const trainer::Example& window : group.examples) {
+      tokens += static_cast<double>(window.tokens.size()) / window.turns;
+    }
+  }
+  return tokens;
 }
 
 }  // namespace selvedge

@@ -7,6 +7,7 @@
 
 #include <selvedge/status.h>
 
+#include "core/secure_random.h"
 #include "inference/tokenizer/tokenizer.h"
 #include "storage/vault/vault.h"
 #include "trainer/trainer.h"
@@ -32,6 +33,10 @@ Result<TrainSelection> SelectRecords(const vault::Vault& v);
 std::vector<vault::EligibleRecord> RecordsOfJob(const std::vector<vault::EligibleRecord>& eligible,
                                                 const std::vector<vault::JobRecord>& job);
 
+// Leaves at most `most` records of each group, drawn at random; the others keep their order.
+void DrawRecords(int64_t most, core::SecureRandom& random,
+                 std::vector<vault::EligibleRecord>* records);
+
 // <s> text. Text of a user never becomes a control token.
 Result<std::vector<int32_t>> RecordTokens(const inference::Tokenizer& tokenizer,
                                           const std::string& text);
@@ -43,9 +48,13 @@ Result<std::vector<trainer::Example>> MakeWindows(const inference::Tokenizer& to
                                                   const std::string& text, int64_t seq_len);
 
 // One group per privacy unit, in the order of the units' keyed hashes. However many windows its
-// records have, a group is clipped as one.
+// records have, a group is clipped as one. A step reads at most `windows_per_step` of them (0: no
+// limit): where the records' own turns would give it more, all windows of the group take turns.
 Result<std::vector<trainer::Group>> MakeGroups(const inference::Tokenizer& tokenizer,
                                                const std::vector<vault::EligibleRecord>& records,
-                                               int64_t seq_len);
+                                               int64_t seq_len, int64_t windows_per_step);
+
+// Tokens that a step over all groups reads, on average over the windows' turns.
+double TokensPerStep(const std::vector<trainer::Group>& groups);
 
 }  // namespace selvedge

@@ -1,15 +1,21 @@
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <nlohmann/json.hpp>
 
 #include "core/clock.h"
 #include "core/digest.h"
+#include "core/secure_random.h"
+#include "sdk/job_ledger.h"
+#include "sdk/judges.h"
+#include "sdk/participants.h"
 #include "sdk/receipt.h"
 #include "sdk/registry_entry.h"
 #include "sdk/train_gate.h"
 #include "sdk/train_job.h"
 #include "sdk/train_options.h"
 #include "storage/vault/checkpoint_file.h"
+#include "trainer/job/gate_vote.h"
 
 namespace selvedge {
 namespace {
@@ -46,6 +52,38 @@ Result<PrivacyStatement> Statement(Home::Impl& home, const PreparedJob& prepared
   none.steps = prepared.plan.steps;
   if (!prepared.plan.dp) return none;
   return StatementOf(home.config.unit, charges.event, home.config.delta);
+}
+
+// The noised votes of the held-out groups, once they are charged.
+Result<trainer::GateDecision> JudgeByVotes(Home::Impl& home, const PreparedJob& prepared,
+                                           const HeldOutScores& scores,
+                                           const adapters::LoraAdapter& candidate) {
+  // Weights that are wrong by themselves need no judges.
+  if (std::string fault = trainer::WeightFault(&candidate); !fault.empty()) {
+    return trainer::GateDecision{false, std::move(fault)};
+  }
+  int64_t answer = 0;
+  int64_t groups = 0;
+  double noise = 0;
+  bool affordable = false;
+  {
+    const Lock lock(home.mutex);
+    SELVEDGE_ASSIGN_OR_RETURN(const JobCharges charges, ChargesOf(home, prepared));
+    answer = static_cast<int64_t>(charges.gate.size());
+    groups = static_cast<int64_t>(charges.judges.size());
+    noise = NoiseOfAnswer(prepared.plan.gate_noise_multiplier, answer);
+    SELVEDGE_ASSIGN_OR_RETURN(const GroupBudgets budgets,
+                              GroupBudgets::Read(*home.vault, home.config.delta));
+    SELVEDGE_ASSIGN_OR_RETURN(
+        const int64_t answers,
+        AffordableSteps(budgets.ClassesOf(charges.judges), {1, noise, 1}, home.config));
+    affordable = answers > 0;
+  }
+  GateLedger ledger(&home, prepared.job.id, noise, affordable);
+  SELVEDGE_ASSIGN_OR_RETURN(core::SecureRandom random, core::SecureRandom::Create());
+  SELVEDGE_ASSIGN_OR_RETURN(const double votes,
+                            trainer::SumVotes(VotesOf(scores), noise, answer, ledger, random));
+  return trainer::DecideByVotes(votes, groups, noise, &candidate);
 }
 
 // Ends the job and registers what `write` says it wrote, in one transaction: the adapter is active
@@ -90,40 +128,63 @@ Status FillEpsilon(Home::Impl& home, const PreparedJob& prepared, TrainReport* r
   return OkStatus();
 }
 
+namespace {
+
+// What the manifest and the receipt say of the run, from the ledger.
+Status Describe(Home::Impl& home, const PreparedJob& prepared, adapters::Manifest* manifest,
+                ReceiptFacts* facts, TrainReport* report) {
+  manifest->created = core::NowIso8601Utc();
+  SELVEDGE_ASSIGN_OR_RETURN(manifest->id, NewAdapterId(manifest->created));
+  manifest->base_digest = home.config.base_digest;
+  manifest->rank = static_cast<uint32_t>(prepared.plan.rank);
+  manifest->alpha = static_cast<float>(prepared.plan.alpha);
+  manifest->target_modules = prepared.plan.target_modules;
+  manifest->dp = prepared.plan.dp;
+  const Lock lock(home.mutex);
+  SELVEDGE_ASSIGN_OR_RETURN(const JobCharges charges, ChargesOf(home, prepared));
+  SELVEDGE_ASSIGN_OR_RETURN(manifest->privacy, Statement(home, prepared, charges));
+  SELVEDGE_ASSIGN_OR_RETURN(facts->ledger, home.vault->ledger().NewestHead());
+  if (manifest->dp) manifest->ledger_head = core::Hex(facts->ledger.mac);
+  facts->events = {charges.event};
+  facts->clip_norm = prepared.plan.clip_norm;
+  facts->divisor = prepared.plan.divisor;
+  facts->groups = static_cast<int64_t>(prepared.groups.size());
+  facts->gate = charges.gate;
+  facts->judges = static_cast<int64_t>(charges.judges.size());
+  facts->epsilon_budget = home.config.epsilon_budget;
+  report->privacy = manifest->privacy;
+  if (!charges.gate.empty()) {
+    SELVEDGE_ASSIGN_OR_RETURN(report->gate_epsilon,
+                              ComputeEpsilon(charges.gate, home.config.delta));
+  }
+  return FillEpsilon(home, prepared, report);
+}
+
+// A loss for the report; 0 where it is not finite.
+double Shown(double loss) { return std::isfinite(loss) ? loss : 0; }
+
+}  // namespace
+
 Status FinishJob(Home::Impl& home, const PreparedJob& prepared, const BaseModel& base,
                  const trainer::Outcome& outcome, int threads, TrainReport* report) {
   SELVEDGE_ASSIGN_OR_RETURN(const Weights active, ActiveWeights(home, base));
   const auto candidate = std::make_shared<const adapters::LoraAdapter>(outcome.adapter);
   core::ThreadPool pool(threads);
-  SELVEDGE_ASSIGN_OR_RETURN(const GateReport gate,
-                            JudgeCandidate(base, prepared.heldout, active, candidate, pool));
-  report->loss_holdout_before = gate.loss_before;
-  report->loss_holdout_after = gate.loss_after;
+  SELVEDGE_ASSIGN_OR_RETURN(const HeldOutScores scores,
+                            ScoreHeldOut(base, prepared.heldout, active, candidate, pool));
+  trainer::GateDecision gate;
+  if (prepared.plan.gate_noise_multiplier > 0) {
+    SELVEDGE_ASSIGN_OR_RETURN(gate, JudgeByVotes(home, prepared, scores, *candidate));
+  } else {
+    gate = JudgeExactly(scores, *candidate);
+  }
+  report->loss_holdout_before = Shown(MeanLoss(scores.current()));
+  report->loss_holdout_after = Shown(MeanLoss(scores.candidate));
   report->gate = gate.accepted ? "accepted" : "rejected: " + gate.reason;
 
   adapters::Manifest manifest;
-  manifest.created = core::NowIso8601Utc();
-  SELVEDGE_ASSIGN_OR_RETURN(manifest.id, NewAdapterId(manifest.created));
-  manifest.base_digest = home.config.base_digest;
-  manifest.rank = static_cast<uint32_t>(prepared.plan.rank);
-  manifest.alpha = static_cast<float>(prepared.plan.alpha);
-  manifest.target_modules = prepared.plan.target_modules;
-  manifest.dp = prepared.plan.dp;
   ReceiptFacts facts;
-  {
-    const Lock lock(home.mutex);
-    SELVEDGE_ASSIGN_OR_RETURN(const JobCharges charges, ChargesOf(home, prepared));
-    SELVEDGE_ASSIGN_OR_RETURN(manifest.privacy, Statement(home, prepared, charges));
-    SELVEDGE_ASSIGN_OR_RETURN(facts.ledger, home.vault->ledger().NewestHead());
-    if (manifest.dp) manifest.ledger_head = core::Hex(facts.ledger.mac);
-    facts.events = {charges.event};
-    facts.clip_norm = prepared.plan.clip_norm;
-    facts.divisor = prepared.plan.divisor;
-    facts.groups = static_cast<int64_t>(prepared.groups.size());
-    facts.epsilon_budget = home.config.epsilon_budget;
-    SELVEDGE_RETURN_IF_ERROR(FillEpsilon(home, prepared, report));
-  }
-  report->privacy = manifest.privacy;
+  SELVEDGE_RETURN_IF_ERROR(Describe(home, prepared, &manifest, &facts, report));
   SELVEDGE_ASSIGN_OR_RETURN(const adapters::SigningKey key, home.ReadSigningKey());
   adapters::MakeReceipt receipt;
   if (manifest.dp) {

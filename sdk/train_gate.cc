@@ -1,19 +1,19 @@
 #include "sdk/train_gate.h"
 
+#include <array>
+#include <cmath>
 #include <map>
 #include <memory>
+#include <numeric>
+#include <utility>
 
 #include "core/digest.h"
 #include "inference/session/session.h"
 #include "sdk/train_data.h"
-#include "trainer/job/gate.h"
+#include "trainer/job/gate_vote.h"
 
 namespace selvedge {
 namespace {
-
-// Three passes over this many records take a few seconds on a phone; records are in order of
-// arrival, and which groups are held out is random.
-constexpr size_t kMaxScoredRecords = 256;
 
 using Set = std::shared_ptr<const inference::AdapterSet>;
 
@@ -29,17 +29,11 @@ struct HeldOut {
   size_t groups = 0;
 };
 
-struct Scores {
-  std::vector<trainer::GroupLoss> groups;
-  double mean = 0;  // nats per token
-  int64_t tokens = 0;
-};
-
 Result<HeldOut> Tokenise(const BaseModel& base, const std::vector<vault::EligibleRecord>& heldout) {
   HeldOut out;
   std::map<std::string, size_t> groups;
   for (const vault::EligibleRecord& r : heldout) {
-    if (out.records.size() == kMaxScoredRecords) break;
+    if (out.records.size() == kMostHeldOutRecords) break;
     SELVEDGE_ASSIGN_OR_RETURN(std::vector<int32_t> tokens, RecordTokens(*base.tokenizer, r.text));
     if (tokens.size() < 2) continue;
     out.records.push_back(std::move(tokens));
@@ -49,59 +43,73 @@ Result<HeldOut> Tokenise(const BaseModel& base, const std::vector<vault::Eligibl
   return out;
 }
 
-Result<Scores> Score(const BaseModel& base, const HeldOut& heldout, const Set& adapters,
-                     core::ThreadPool& pool) {
+// Weights that break the forward pass lose by an infinite loss, which is the adapter's fault and
+// not the job's.
+Result<std::vector<trainer::GroupLoss>> Score(const BaseModel& base, const HeldOut& heldout,
+                                              const Set& adapters, core::ThreadPool& pool) {
   const int64_t n_ctx = base.model->config().n_ctx;
-  Scores scores;
-  scores.groups.resize(heldout.groups);
+  std::vector<trainer::GroupLoss> losses(heldout.groups);
   for (size_t i = 0; i < heldout.records.size(); ++i) {
-    SELVEDGE_ASSIGN_OR_RETURN(
-        const inference::SequenceScore score,
-        inference::ScoreSequence(base.model, adapters, pool, heldout.records[i], n_ctx));
-    trainer::GroupLoss& group = scores.groups[heldout.group_of[i]];
-    group.loss += score.loss_sum;
-    group.tokens += score.tokens;
-    scores.mean += score.loss_sum;
-    scores.tokens += score.tokens;
+    const Result<inference::SequenceScore> score =
+        inference::ScoreSequence(base.model, adapters, pool, heldout.records[i], n_ctx);
+    if (!score.ok() && score.status().code() != StatusCode::kNumeric) return score.status();
+    trainer::GroupLoss& group = losses[heldout.group_of[i]];
+    group.loss += score.ok() ? score->loss_sum : HUGE_VAL;
+    group.tokens += static_cast<int64_t>(heldout.records[i].size()) - 1;
   }
-  if (scores.tokens > 0) scores.mean /= static_cast<double>(scores.tokens);
-  return scores;
+  return losses;
+}
+
+int64_t Tokens(std::span<const trainer::GroupLoss> groups) {
+  return std::accumulate(
+      groups.begin(), groups.end(), int64_t{0},
+      [](int64_t sum, const trainer::GroupLoss& group) { return sum + group.tokens; });
 }
 
 }  // namespace
 
-Result<GateReport> JudgeCandidate(const BaseModel& base,
-                                  const std::vector<vault::EligibleRecord>& heldout,
-                                  std::shared_ptr<const adapters::LoraAdapter> active,
-                                  std::shared_ptr<const adapters::LoraAdapter> candidate,
-                                  core::ThreadPool& pool) {
+double MeanLoss(std::span<const trainer::GroupLoss> groups) {
+  double loss = 0;
+  for (const trainer::GroupLoss& group : groups) loss += group.loss;
+  const int64_t tokens = Tokens(groups);
+  return tokens > 0 ? loss / static_cast<double>(tokens) : 0;
+}
+
+Result<HeldOutScores> ScoreHeldOut(const BaseModel& base,
+                                   const std::vector<vault::EligibleRecord>& heldout,
+                                   std::shared_ptr<const adapters::LoraAdapter> active,
+                                   std::shared_ptr<const adapters::LoraAdapter> candidate,
+                                   core::ThreadPool& pool) {
   SELVEDGE_ASSIGN_OR_RETURN(const HeldOut records, Tokenise(base, heldout));
-  const auto score_with = [&](std::shared_ptr<const adapters::LoraAdapter> a) -> Result<Scores> {
+  const auto score_with = [&](std::shared_ptr<const adapters::LoraAdapter> a)
+      -> Result<std::vector<trainer::GroupLoss>> {
     SELVEDGE_ASSIGN_OR_RETURN(const Set set, SetOf(base, std::move(a)));
     return Score(base, records, set, pool);
   };
-  SELVEDGE_ASSIGN_OR_RETURN(const Scores before, score_with(nullptr));
-  Scores current = before;
+  HeldOutScores scores;
+  SELVEDGE_ASSIGN_OR_RETURN(scores.base, score_with(nullptr));
   if (active != nullptr) {
-    SELVEDGE_ASSIGN_OR_RETURN(current, score_with(active));
+    SELVEDGE_ASSIGN_OR_RETURN(scores.active, score_with(std::move(active)));
   }
-  GateReport report;
-  report.loss_before = current.mean;
-  const Result<Scores> after = score_with(candidate);
-  if (!after.ok()) {
-    // Weights that break the forward pass are the candidate's fault, not the job's.
-    if (after.status().code() != StatusCode::kNumeric) return after.status();
-    report.reason = "its logits are not finite";
-    return report;
+  SELVEDGE_ASSIGN_OR_RETURN(scores.candidate, score_with(std::move(candidate)));
+  return scores;
+}
+
+trainer::GateDecision JudgeExactly(const HeldOutScores& scores,
+                                   const adapters::LoraAdapter& candidate) {
+  return trainer::DecideGate({MeanLoss(scores.base), MeanLoss(scores.current()),
+                              MeanLoss(scores.candidate), Tokens(scores.base), &candidate,
+                              trainer::GainError(scores.base, scores.candidate),
+                              trainer::GainError(scores.current(), scores.candidate)});
+}
+
+std::vector<int> VotesOf(const HeldOutScores& scores) {
+  std::vector<int> votes;
+  for (size_t i = 0; i < scores.candidate.size(); ++i) {
+    const std::array<trainer::GroupLoss, 2> rivals = {scores.base[i], scores.current()[i]};
+    votes.push_back(trainer::VoteOf(scores.candidate[i], rivals));
   }
-  report.loss_after = after->mean;
-  const trainer::GateDecision decision =
-      trainer::DecideGate({before.mean, current.mean, after->mean, before.tokens, candidate.get(),
-                           trainer::GainError(before.groups, after->groups),
-                           trainer::GainError(current.groups, after->groups)});
-  report.accepted = decision.accepted;
-  report.reason = decision.reason;
-  return report;
+  return votes;
 }
 
 }  // namespace selvedge

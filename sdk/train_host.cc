@@ -68,8 +68,7 @@ void TrainHost::OnProgress(const trainer::Progress& progress) {
   shown.steps = progress.steps;
   shown.loss = progress.loss;
   shown.label_tokens_per_s = progress.label_tokens_per_s;
-  shown.epsilon_spent =
-      EpsilonNow(progress.step - first_progress_ + 1);
+  shown.epsilon_spent = EpsilonNow(progress.step - first_progress_ + 1);
   run_.on_progress(shown);
 }
 

@@ -24,12 +24,11 @@ struct PreparedJob {
   bool resumed = false;
   std::vector<uint8_t> checkpoint;  // empty: from the start
   std::vector<vault::EligibleRecord> train;
-  std::vector<vault::EligibleRecord> heldout;
-  std::vector<trainer::Group> groups;  // of the train records, set by Admit
-  std::vector<BudgetClass> classes;    // what the job's groups had spent before this run
-  int64_t affordable = 0;              // steps that their budgets still allow
-  int64_t groups_retired = 0;          // whose budget does not allow the run
-  int64_t near_duplicates = 0;         // among the records, across groups
+  std::vector<vault::EligibleRecord> heldout;  // that judge it
+  std::vector<trainer::Group> groups;          // of the train records, set by Admit
+  std::vector<BudgetClass> classes;            // what the job's groups had spent before this run
+  int64_t affordable = 0;                      // steps that their budgets still allow
+  int64_t groups_retired = 0;                  // whose budget does not allow the run
 };
 
 // kDeferred, naming each condition that does not hold or is unknown, and low storage.
@@ -39,13 +38,22 @@ Status CheckConditions(const std::vector<Condition>& wanted, const std::string& 
 // registry row are removed. Needs the home's mutex.
 Status CleanUpAfterCrash(Home::Impl& home);
 
+// The distinct groups of records, by key.
+std::vector<vault::Bytes> GroupsOf(const std::vector<vault::EligibleRecord>& records);
+
+// What a new job of these options would be: records, who takes part and who judges, plan. Groups
+// may be set apart as held out: call it in a transaction.
+//   tokens_per_s   of this machine; needed for options.minutes
+Result<PreparedJob> PlanJob(Home::Impl& home, const TrainOptions& options, const BaseModel& base,
+                            double tokens_per_s);
+
 // Says whether a chosen job can run at all, before a row of it is written.
 using Admit = std::function<Status(PreparedJob* job)>;
 
 // Picks the job to resume or makes a new one; what `admit` refuses leaves no trace. Needs the
 // home's mutex.
 Result<PreparedJob> PrepareJob(Home::Impl& home, const TrainOptions& options, const BaseModel& base,
-                               const Admit& admit);
+                               double tokens_per_s, const Admit& admit);
 
 // Judges the finished weights, and signs, stores and activates them if they pass. Fills the report.
 Status FinishJob(Home::Impl& home, const PreparedJob& prepared, const BaseModel& base,

@@ -69,6 +69,11 @@ Status CheckTrainOptions(const TrainOptions& o) {
   SELVEDGE_RETURN_IF_ERROR(
       ZeroOrInRange("memory limit in MB", static_cast<double>(o.memory_limit_mb), 1, 1 << 24));
   SELVEDGE_RETURN_IF_ERROR(ZeroOrInRange("time limit in seconds", o.time_limit_s, 1e-3, 1e8));
+  SELVEDGE_RETURN_IF_ERROR(ZeroOrInRange("minutes", o.minutes, 1e-2, 1e6));
+  SELVEDGE_RETURN_IF_ERROR(
+      ZeroOrInRange("records per group", static_cast<double>(o.records_per_group), 1, 1e9));
+  SELVEDGE_RETURN_IF_ERROR(
+      ZeroOrInRange("windows per step", static_cast<double>(o.windows_per_step), 1, 1e9));
   SELVEDGE_RETURN_IF_ERROR(ZeroOrInRange("threads", o.threads, 1, 1024));
   if (o.epsilon > 0 && o.noise_multiplier > 0) {
     return UsageError("train: epsilon and noise multiplier are both given, one decides the other");
@@ -76,6 +81,7 @@ Status CheckTrainOptions(const TrainOptions& o) {
   if (!o.dp && (o.epsilon > 0 || o.noise_multiplier > 0)) {
     return UsageError("train: epsilon and noise multiplier need --dp on");
   }
+  if (!o.dp && o.minutes > 0) return UsageError("train: minutes need --dp on");
   return o.target_modules.empty() ? OkStatus() : CheckModuleNames(o.target_modules);
 }
 

@@ -1,5 +1,5 @@
+#include <algorithm>
 #include <filesystem>
-#include <map>
 #include <nlohmann/json.hpp>
 
 #include "core/digest.h"
@@ -8,7 +8,6 @@
 #include "sdk/train_job.h"
 #include "storage/vault/checkpoint_file.h"
 #include "storage/vault/timestamp.h"
-#include "trainer/job/trainable.h"
 
 namespace selvedge {
 namespace {
@@ -44,15 +43,24 @@ Result<std::vector<vault::Job>> FindResumable(const Vault& v, const TrainOptions
   return std::vector<vault::Job>{};
 }
 
-// Sets train and checkpoint from the job. False: its records are no longer all there.
-Result<bool> Restore(Home::Impl& home, const std::vector<vault::EligibleRecord>& eligible,
-                     PreparedJob* out) {
+// Sets records, plan and checkpoint from the job. False: its records are no longer all there.
+Result<bool> Restore(Home::Impl& home, PreparedJob* out) {
   const Vault& v = *home.vault;
+  SELVEDGE_ASSIGN_OR_RETURN(TrainSelection selection, SelectRecords(v));
   SELVEDGE_ASSIGN_OR_RETURN(const std::vector<vault::JobRecord> records,
                             v.jobs().Records(out->job.id));
-  out->train = RecordsOfJob(eligible, records);
+  out->train = RecordsOfJob(selection.train, records);
   if (out->train.empty()) return false;
   SELVEDGE_ASSIGN_OR_RETURN(out->plan, PlanFromJson(out->job.plan));
+  LeaveOutNearDuplicates(out->plan.keep_near_duplicates, &selection);
+  if (out->plan.gate_noise_multiplier > 0) {
+    SELVEDGE_ASSIGN_OR_RETURN(const std::vector<vault::Bytes> judges,
+                              v.jobs().Groups(out->job.id, vault::GroupPart::kJudges));
+    std::erase_if(selection.heldout, [&](const vault::EligibleRecord& r) {
+      return std::find(judges.begin(), judges.end(), r.group_key) == judges.end();
+    });
+  }
+  out->heldout = std::move(selection.heldout);
   Result<std::vector<uint8_t>> checkpoint =
       vault::ReadCheckpoint(home.CheckpointPath(out->job.id), v.checkpoint_key(), out->job.id);
   if (checkpoint.ok()) {
@@ -67,8 +75,8 @@ Result<bool> Restore(Home::Impl& home, const std::vector<vault::EligibleRecord>&
 }
 
 std::string LedgerPlan(const JobPlan& plan, const std::vector<vault::Bytes>& groups,
-                       const HomeConfig& home) {
-  return Json{{"version", 2},
+                       const std::vector<vault::Bytes>& judges, const HomeConfig& home) {
+  Json row = {{"version", 2},
               {"unit", home.unit},
               {"sampling_rate", plan.sampling_rate},
               {"noise_multiplier", plan.noise_multiplier},
@@ -76,18 +84,13 @@ std::string LedgerPlan(const JobPlan& plan, const std::vector<vault::Bytes>& gro
               {"steps", plan.steps},
               {"delta", home.delta},
               {"groups", groups.size()},
-              {"groups_digest", vault::GroupsDigest(groups)}}
-      .dump();
-}
-
-// The distinct groups of records, by key.
-std::vector<vault::Bytes> GroupsOf(const std::vector<vault::EligibleRecord>& records) {
-  std::map<std::string, vault::Bytes> groups;  // by the hex of their key
-  for (const vault::EligibleRecord& r : records)
-    groups.emplace(core::Hex(r.group_key), r.group_key);
-  std::vector<vault::Bytes> out;
-  for (auto& [hex, key] : groups) out.push_back(std::move(key));
-  return out;
+              {"groups_digest", vault::GroupsDigest(groups)}};
+  if (plan.gate_noise_multiplier > 0) {
+    row["gate_noise_multiplier"] = plan.gate_noise_multiplier;
+    row["judges"] = judges.size();
+    row["judges_digest"] = vault::GroupsDigest(judges);
+  }
+  return row.dump();
 }
 
 Status InsertJob(Home::Impl& home, const PreparedJob& p) {
@@ -97,37 +100,27 @@ Status InsertJob(Home::Impl& home, const PreparedJob& p) {
   for (const vault::EligibleRecord& r : p.train) records.push_back({r.seq, r.source});
   SELVEDGE_RETURN_IF_ERROR(v.jobs().SetRecords(p.job.id, records));
   const std::vector<vault::Bytes> groups = GroupsOf(p.train);
-  SELVEDGE_RETURN_IF_ERROR(v.jobs().SetGroups(p.job.id, groups));
+  SELVEDGE_RETURN_IF_ERROR(v.jobs().SetGroups(p.job.id, vault::GroupPart::kTrains, groups));
   for (const vault::Bytes& key : groups) SELVEDGE_RETURN_IF_ERROR(v.records().MarkTrained(key));
-  return p.plan.dp ? v.ledger().Append("plan", p.job.id, LedgerPlan(p.plan, groups, home.config))
-                   : OkStatus();
-}
-
-// Leaves out the records of groups whose budget does not allow this run.
-void KeepParticipants(const GroupBudgets& budgets, PreparedJob* out) {
-  const size_t before = GroupsOf(out->train).size();
-  if (out->plan.dp) {
-    std::erase_if(out->train, [&](const vault::EligibleRecord& r) {
-      return budgets.EpsilonSpent(r.group_key) > out->plan.most_spent;
-    });
-  }
-  out->groups_retired = static_cast<int64_t>(before - GroupsOf(out->train).size());
+  std::vector<vault::Bytes> judges;
+  if (p.plan.gate_noise_multiplier > 0) judges = GroupsOf(p.heldout);
+  SELVEDGE_RETURN_IF_ERROR(v.jobs().SetGroups(p.job.id, vault::GroupPart::kJudges, judges));
+  return p.plan.dp
+             ? v.ledger().Append("plan", p.job.id, LedgerPlan(p.plan, groups, judges, home.config))
+             : OkStatus();
 }
 
 // A new job, or the one found; in a transaction.
 Status Choose(Home::Impl& home, const TrainOptions& options, const BaseModel& base,
-              const GroupBudgets& budgets, const Admit& admit, PreparedJob* out) {
-  SELVEDGE_RETURN_IF_ERROR(trainer::CheckTrainable(*base.model));
+              double tokens_per_s, const Admit& admit, PreparedJob* out) {
   Vault& v = *home.vault;
   const vault::Bytes config_hash =
       v.KeyedHash("train-config", ConfigurationText(options, home.config));
-  SELVEDGE_ASSIGN_OR_RETURN(TrainSelection selection, SelectRecords(v));
-  out->heldout = std::move(selection.heldout);
   SELVEDGE_ASSIGN_OR_RETURN(const std::vector<vault::Job> found,
                             FindResumable(v, options, config_hash));
   if (!found.empty()) {
     out->job = found.front();
-    SELVEDGE_ASSIGN_OR_RETURN(const bool restored, Restore(home, selection.train, out));
+    SELVEDGE_ASSIGN_OR_RETURN(const bool restored, Restore(home, out));
     if (restored) {
       SELVEDGE_RETURN_IF_ERROR(admit(out));
       out->job.state = "running";
@@ -139,12 +132,8 @@ Status Choose(Home::Impl& home, const TrainOptions& options, const BaseModel& ba
     SELVEDGE_RETURN_IF_ERROR(v.jobs().Update(out->job));
     vault::RemoveCheckpoint(home.CheckpointPath(out->job.id));
   }
-  out->train = std::move(selection.train);
-  SELVEDGE_ASSIGN_OR_RETURN(out->plan, MakePlan(options, budgets.ClassesOf(GroupsOf(out->train)),
-                                                *base.model, home.config));
-  KeepParticipants(budgets, out);
+  SELVEDGE_ASSIGN_OR_RETURN(*out, PlanJob(home, options, base, tokens_per_s));
   SELVEDGE_RETURN_IF_ERROR(admit(out));
-  out->job = {};
   out->job.id = NewJobId(v);
   out->job.state = "running";
   out->job.config_hash = config_hash;
@@ -189,17 +178,15 @@ Status CleanUpAfterCrash(Home::Impl& home) {
 }
 
 Result<PreparedJob> PrepareJob(Home::Impl& home, const TrainOptions& options, const BaseModel& base,
-                               const Admit& admit) {
+                               double tokens_per_s, const Admit& admit) {
   SELVEDGE_RETURN_IF_ERROR(home.RequireIntactLedger());
-  PreparedJob out;
   SELVEDGE_ASSIGN_OR_RETURN(const GroupBudgets budgets,
                             GroupBudgets::Read(*home.vault, home.config.delta));
+  PreparedJob out;
   SELVEDGE_RETURN_IF_ERROR(
-      home.vault->Update([&] { return Choose(home, options, base, budgets, admit, &out); }));
-  const std::vector<vault::Bytes> groups = GroupsOf(out.train);
-  out.near_duplicates = CountNearDuplicates(out.train);
+      home.vault->Update([&] { return Choose(home, options, base, tokens_per_s, admit, &out); }));
   if (!out.plan.dp) return out;
-  out.classes = budgets.ClassesOf(groups);
+  out.classes = budgets.ClassesOf(GroupsOf(out.train));
   SELVEDGE_ASSIGN_OR_RETURN(
       out.affordable, AffordableSteps(out.classes, out.plan.Event(out.plan.steps), home.config));
   return out;

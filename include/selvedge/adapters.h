@@ -72,6 +72,9 @@ struct ReceiptReport {
   double epsilon_recomputed = 0;  // from the events; the statement's epsilon agrees with it
   double epsilon_lower = 0;       // no analysis can show less than this
   double epsilon_budget = 0;      // of a group's lifetime
+  int64_t judges = 0;       // held-out groups that answered the gate with noise; 0: exact answer,
+                            // which the statement does not cover
+  double gate_epsilon = 0;  // what that cost them, at most the statement's epsilon
   int64_t ledger_rows = 0;
   std::string ledger_head;
   std::string public_key;        // whose signature is good

@@ -131,9 +131,11 @@ struct Release {  // one training run's entry in the ledger
   std::string adapter_id;
   double sampling_rate = 1;
   double noise_multiplier = 0;
-  int64_t steps = 0;   // charged
-  int64_t groups = 0;  // that took part
-  double epsilon = 0;  // of this release alone
+  int64_t steps = 0;        // charged
+  int64_t groups = 0;       // that took part
+  double epsilon = 0;       // of this release alone
+  int64_t judges = 0;       // held-out groups that paid for the gate's answer; 0: it is not private
+  double gate_epsilon = 0;  // what they paid
   std::string at;
 };
 
@@ -186,8 +188,15 @@ struct TrainOptions {
   double epsilon = 0;           // of this run at the home's delta; 0 = what the ledger has left
   double noise_multiplier = 0;  // 0 = solved from epsilon and steps
   double clip_norm = 1.0;
-  int rank = 0;      // 0 = by the number of groups and the noise, at most 8
-  double alpha = 0;  // 0 = twice the rank
+  // Answers of the gate are noised and charged to the held-out groups that gave them, at most as
+  // much as the run is to those that train. false: exact, and no part of the privacy statement.
+  bool private_gate = true;
+  // Of records that nearly repeat one of another group only the first trains. true: all of them.
+  bool keep_near_duplicates = false;
+  int64_t records_per_group = 0;  // that take part in the run, drawn at random; 0 = all
+  int64_t windows_per_step = 32;  // of a group, with dp; what it has more takes turns; 0 = all
+  int rank = 0;                   // 0 = by the number of groups and the noise, at most 8
+  double alpha = 0;               // 0 = twice the rank
   // all-linear, or q_proj k_proj v_proj o_proj gate_proj up_proj down_proj; empty = like rank
   std::vector<std::string> target_modules;
   int64_t steps = 0;  // 0 = 30, without dp three passes
@@ -199,7 +208,8 @@ struct TrainOptions {
   double learning_rate = 0;     // 0 = default for the optimizer and mode
   int64_t memory_limit_mb = 0;  // 0 = no limit
   double time_limit_s = 0;      // 0 = no limit; else the run stops with a checkpoint
-  uint64_t seed = 0;            // data order and initialisation only, never the noise
+  double minutes = 0;  // with dp: what the whole run may take on this machine; 0 = what it needs
+  uint64_t seed = 0;   // data order and initialisation only, never the noise
   int threads = 0;
   // Job id, or empty = the newest stopped one of the same configuration, if any.
   std::string resume_job;
@@ -219,7 +229,9 @@ struct TrainReport {
   std::string state;            // "done" | "stopped"
   int64_t groups = 0;           // that took part
   int64_t groups_retired = 0;   // that did not, because their budget is spent
-  int64_t near_duplicates = 0;  // records that nearly repeat one of another group: protected less
+  int64_t near_duplicates = 0;  // records left out as they nearly repeat one of another group; with
+                                // keep_near_duplicates they trained, and are protected less
+  int64_t records = 0;          // that took part
   int64_t steps = 0;
   int64_t label_tokens = 0;
   double label_tokens_per_s = 0;
@@ -229,8 +241,9 @@ struct TrainReport {
   double loss_train = 0;
   double loss_holdout_before = 0;
   double loss_holdout_after = 0;
-  std::string gate;        // "accepted" | "rejected: reason"
-  std::string adapter_id;  // empty if rejected or stopped
+  std::string gate;         // "accepted" | "rejected: reason"
+  double gate_epsilon = 0;  // what its answer cost the held-out groups; 0: it was exact
+  std::string adapter_id;   // empty if rejected or stopped
   double peak_rss_mb = 0;
   int64_t resumed_from_step = 0;
   int rank = 0;
@@ -239,6 +252,30 @@ struct TrainReport {
   double noise_to_signal = 0;  // expected, of the whole run; 0 without dp
   std::string plan_reason;     // why this size of adapter; empty without dp
   PrivacyStatement privacy;
+};
+
+// What `Home::Train` would do, and why.
+struct TrainPlan {
+  int64_t groups = 0;          // that would take part
+  int64_t groups_retired = 0;  // that cannot pay for it
+  int64_t near_duplicates = 0;
+  int64_t records = 0;
+  double sampling_rate = 1;
+  double groups_per_step = 0;  // expected
+  int64_t steps = 0;
+  double noise_multiplier = 0;
+  double epsilon = 0;  // of this run; 0 without dp
+  double delta = 0;
+  double epsilon_left = 0;  // then, of the group that has least left
+  int rank = 0;
+  std::vector<std::string> target_modules;
+  uint64_t trained_parameters = 0;
+  double noise_to_signal = 0;
+  int64_t judges = 0;  // held-out groups that would answer the gate
+  double gate_noise_multiplier = 0;
+  double tokens_per_s = 0;  // measured now
+  double minutes = 0;       // of all steps at that speed
+  std::vector<std::string> reasons;
 };
 
 struct DoctorCheck {
@@ -296,6 +333,8 @@ class Home {
   // kDeferred names every condition that failed or is unknown.
   Result<TrainReport> Train(const TrainOptions& options, const std::atomic<bool>* stop,
                             const std::function<void(const TrainProgress&)>& on_progress);
+  // Plans the same job, and measures how fast this machine trains; stores and charges nothing.
+  Result<TrainPlan> Plan(const TrainOptions& options);
   Result<std::vector<JobInfo>> Jobs() const;
   Status CancelJob(const std::string& id);
 

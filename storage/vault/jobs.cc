@@ -98,21 +98,27 @@ Result<std::vector<JobRecord>> Jobs::Records(std::string_view job_id) const {
   return ReadRows(rows, [](const Statement& row) { return JobRecord{row.Int(0), row.Text(1)}; });
 }
 
-Status Jobs::SetGroups(std::string_view job_id, const std::vector<Bytes>& groups) const {
+Status Jobs::SetGroups(std::string_view job_id, GroupPart part,
+                       const std::vector<Bytes>& groups) const {
   SELVEDGE_ASSIGN_OR_RETURN(
-      Statement put, db_->Prepare("INSERT INTO job_groups (job_id, group_key) VALUES (?, ?)"));
+      Statement put,
+      db_->Prepare("INSERT INTO job_groups (job_id, group_key, part) VALUES (?, ?, ?)"));
   for (const Bytes& key : groups) {
     put.Reset();
-    SELVEDGE_RETURN_IF_ERROR(put.Bind(job_id).Bind(std::span<const uint8_t>(key)).Run());
+    SELVEDGE_RETURN_IF_ERROR(put.Bind(job_id)
+                                 .Bind(std::span<const uint8_t>(key))
+                                 .Bind(static_cast<int64_t>(part))
+                                 .Run());
   }
   return OkStatus();
 }
 
-Result<std::vector<Bytes>> Jobs::Groups(std::string_view job_id) const {
+Result<std::vector<Bytes>> Jobs::Groups(std::string_view job_id, GroupPart part) const {
   SELVEDGE_ASSIGN_OR_RETURN(
       Statement rows,
-      db_->Prepare("SELECT group_key FROM job_groups WHERE job_id = ? ORDER BY group_key"));
-  rows.Bind(job_id);
+      db_->Prepare(
+          "SELECT group_key FROM job_groups WHERE job_id = ? AND part = ? ORDER BY group_key"));
+  rows.Bind(job_id).Bind(static_cast<int64_t>(part));
   return ReadRows(rows, [](const Statement& row) { return row.Blob(0); });
 }
 
@@ -122,8 +128,15 @@ Result<bool> Jobs::GroupsMatch(const Ledger& ledger) const {
     const auto body = nlohmann::json::parse(plan.body, nullptr, false);
     if (!body.is_object()) return false;
     if (!body.contains("groups_digest")) continue;
-    SELVEDGE_ASSIGN_OR_RETURN(const std::vector<Bytes> groups, Groups(plan.subject));
-    if (body["groups_digest"] != GroupsDigest(groups)) return false;
+    SELVEDGE_ASSIGN_OR_RETURN(const std::vector<Bytes> train,
+                              Groups(plan.subject, GroupPart::kTrains));
+    SELVEDGE_ASSIGN_OR_RETURN(const std::vector<Bytes> judges,
+                              Groups(plan.subject, GroupPart::kJudges));
+    const bool names_judges = body.contains("judges_digest");
+    if (body["groups_digest"] != GroupsDigest(train)) return false;
+    if (names_judges ? body["judges_digest"] != GroupsDigest(judges) : !judges.empty()) {
+      return false;
+    }
   }
   return true;
 }

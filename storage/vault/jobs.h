@@ -25,6 +25,9 @@ struct Job {
   std::string adapter_id;
 };
 
+// What a group does in a job. No group does both: held-out ones never train.
+enum class GroupPart : int64_t { kTrains = 0, kJudges = 1 };
+
 struct JobRecord {
   int64_t seq = 0;
   std::string source;
@@ -51,8 +54,8 @@ class Jobs {
   Result<std::vector<JobRecord>> Records(std::string_view job_id) const;
 
   // The groups of a job, written once when it starts.
-  Status SetGroups(std::string_view job_id, const std::vector<Bytes>& groups) const;
-  Result<std::vector<Bytes>> Groups(std::string_view job_id) const;  // by key
+  Status SetGroups(std::string_view job_id, GroupPart part, const std::vector<Bytes>& groups) const;
+  Result<std::vector<Bytes>> Groups(std::string_view job_id, GroupPart part) const;  // by key
 
   // Whether each private job's groups are those that its plan row in the ledger names. Rows of
   // version 1 name none.

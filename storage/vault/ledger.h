@@ -18,7 +18,7 @@ namespace selvedge::vault {
 struct LedgerRow {
   int64_t n = 0;        // 1, 2, 3, ...
   int64_t at = 0;       // ms
-  std::string kind;     // "grant" | "revoke" | "plan" | "step" | "release"
+  std::string kind;     // "grant" | "revoke" | "plan" | "step" | "gate" | "release"
   std::string subject;  // source or job id
   std::string body;     // JSON
   Bytes mac;            // 32 bytes

@@ -76,11 +76,17 @@ constexpr const char* kVersion3[] = {
     "UPDATE schema_version SET version = 3",
 };
 
+// What a group does in a job: 0 trains, 1 judges (vault::GroupPart). Both are charged.
+constexpr const char* kVersion4[] = {
+    "ALTER TABLE job_groups ADD COLUMN part INTEGER NOT NULL DEFAULT 0",
+    "UPDATE schema_version SET version = 4",
+};
+
 constexpr const char* kTables[] = {
     "schema_version", "settings", "consents", "groups",      "records",    "jobs",
     "job_records",    "ledger",   "adapters", "activations", "job_groups", "redacted_values"};
 
-constexpr std::span<const char* const> kMigrations[] = {kVersion1, kVersion2, kVersion3};
+constexpr std::span<const char* const> kMigrations[] = {kVersion1, kVersion2, kVersion3, kVersion4};
 static_assert(std::size(kMigrations) == kSchemaVersion);
 
 // One transaction per version; looks again under the write lock, as another process may migrate

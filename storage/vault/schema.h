@@ -9,7 +9,7 @@
 
 namespace selvedge::vault {
 
-inline constexpr int64_t kSchemaVersion = 3;
+inline constexpr int64_t kSchemaVersion = 4;
 
 // Brings an empty or older database to kSchemaVersion, one transaction per version.
 //   kIncompatible  newer than this SDK, or with triggers or views

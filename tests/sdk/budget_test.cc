@@ -9,8 +9,9 @@
 #include "core/file_io.h"
 #include "sdk/base_model.h"
 #include "sdk/job_ledger.h"
-#include "sdk/job_plan.h"
+#include "sdk/judges.h"
 #include "sdk/participants.h"
+#include "sdk/plan_solver.h"
 #include "tests/sdk/home_fixture.h"
 
 namespace selvedge {
@@ -20,20 +21,24 @@ constexpr double kDelta = 1e-5;
 
 class BudgetTest : public HomeTest {
  protected:
-  // A job of the groups [first, first + n), with its row in the ledger.
+  // A job of the groups [first, first + n), judged by group 7, with its row in the ledger.
   void Plan(const std::string& job, double q, double sigma, int first = 0, int n = 3) {
     std::vector<vault::Bytes> groups;
     for (int i = first; i < first + n; ++i) groups.push_back(Group(i));
-    char body[200];
+    char body[300];
     std::snprintf(body, sizeof body,
-                  "{\"sampling_rate\":%g,\"noise_multiplier\":%g,\"groups_digest\":\"%s\"}", q,
-                  sigma, vault::GroupsDigest(groups).c_str());
+                  "{\"sampling_rate\":%g,\"noise_multiplier\":%g,\"groups_digest\":\"%s\","
+                  "\"judges_digest\":\"%s\"}",
+                  q, sigma, vault::GroupsDigest(groups).c_str(),
+                  vault::GroupsDigest({Group(7)}).c_str());
     const Status done = vault().Update([&]() -> Status {
       vault::Job row;
       row.id = job;
       row.state = "stopped";
       SELVEDGE_RETURN_IF_ERROR(vault().jobs().Insert(row));
-      SELVEDGE_RETURN_IF_ERROR(vault().jobs().SetGroups(job, groups));
+      SELVEDGE_RETURN_IF_ERROR(vault().jobs().SetGroups(job, vault::GroupPart::kTrains, groups));
+      SELVEDGE_RETURN_IF_ERROR(
+          vault().jobs().SetGroups(job, vault::GroupPart::kJudges, {Group(7)}));
       return vault().ledger().Append("plan", job, body);
     });
     ASSERT_TRUE(done.ok()) << done.message();
@@ -64,6 +69,9 @@ BudgetClass Fresh(int64_t groups) { return {{}, 0, groups}; }
 BudgetClass After(const MechanismEvent& event, int64_t groups) {
   return {*privacy::CostOf(event), FilterAfter(event), groups};
 }
+
+// What a plan is made from: these classes, and twenty held-out groups that have spent nothing.
+PlanInputs For(std::vector<BudgetClass> classes) { return {std::move(classes), {Fresh(20)}, 0}; }
 
 TEST_F(BudgetTest, CountsEveryChargeOfAJobAlsoRepeatedOnes) {
   MakeWithGroups();
@@ -109,17 +117,103 @@ TEST_F(BudgetTest, ChargesOnlyTheGroupsOfTheJob) {
   EXPECT_EQ(budgets.history()[2], budgets.most_spent());
 }
 
+TEST_F(BudgetTest, AnswersOfTheGateAreChargedToItsJudgesAlone) {
+  MakeWithGroups();
+  Plan("j1", 1, 4);
+  Charge("j1", 10);
+  for (int64_t answer = 0; answer < 2; ++answer) {
+    GateLedger gate(home_->impl(), "j1", 2.0 + static_cast<double>(answer), true);
+    ASSERT_TRUE(gate.Charge(answer).ok());
+    EXPECT_EQ(gate.Charge(answer).status().code(), StatusCode::kPolicy) << "one answer each";
+  }
+  const GroupBudgets budgets = Budgets();
+  EXPECT_DOUBLE_EQ(budgets.EpsilonSpent(Group(0)), FilterAfter({1, 4, 10}));
+  EXPECT_DOUBLE_EQ(
+      budgets.EpsilonSpent(Group(7)),
+      privacy::FilterEpsilon(privacy::Add(*privacy::CostOf({1, 2, 1}), *privacy::CostOf({1, 3, 1})),
+                             kDelta));
+  EXPECT_EQ(budgets.EpsilonSpent(Group(6)), 0);
+  const PrivacyStatus status = *home_->Privacy();
+  EXPECT_EQ(status.releases[0].judges, 1);
+  EXPECT_DOUBLE_EQ(status.releases[0].gate_epsilon,
+                   *ComputeEpsilon({{1, 2, 1}, {1, 3, 1}}, kDelta));
+  GateLedger spent(home_->impl(), "j1", 2, false);
+  EXPECT_EQ(spent.Charge(2).status().code(), StatusCode::kPolicy);
+}
+
+TEST_F(BudgetTest, JudgesPayNoMoreThanThoseThatTrain) {
+  Make();
+  const HomeConfig& config = home_->impl()->config;
+  for (const double epsilon : {0.5, 2.0, 8.0}) {
+    const auto judges = ChooseJudges(epsilon, {Fresh(20)}, config);
+    ASSERT_TRUE(judges.ok());
+    EXPECT_EQ(judges->groups, 20);
+    std::vector<MechanismEvent> answers;
+    for (int64_t answer = 0; answer < 6; ++answer) {
+      answers.push_back({1, NoiseOfAnswer(judges->noise_multiplier, answer), 1});
+    }
+    EXPECT_LE(*ComputeEpsilon(answers, kDelta), epsilon) << "however often a crash repeats it";
+    EXPECT_GT(*ComputeEpsilon({answers[0]}, kDelta), 0.8 * epsilon) << "the first has most of it";
+  }
+  // Those with little left stay out if they would drown the others' votes, and judge if nobody
+  // else can.
+  const BudgetClass little = After({1, 0.61, 1}, 5);
+  ASSERT_LT(little.epsilon, 8);
+  EXPECT_EQ(ChooseJudges(2, {Fresh(20), little}, config)->groups, 20);
+  const auto poor = ChooseJudges(2, {little}, config);
+  ASSERT_TRUE(poor.ok());
+  EXPECT_LE(
+      privacy::FilterEpsilon(
+          privacy::Add(little.spent, *privacy::CostOf({1, poor->noise_multiplier, 1})), kDelta),
+      8);
+  EXPECT_EQ(ChooseJudges(2, {After({1, 0.2, 1}, 5)}, config).status().code(), StatusCode::kPolicy);
+}
+
+TEST_F(BudgetTest, PlansWithinTheMinutes) {
+  Make();
+  const HomeConfig& config = home_->impl()->config;
+  const auto base = LoadBaseModel("");
+  ASSERT_TRUE(base.ok());
+  PlanInputs inputs = For({Fresh(800)});
+  inputs.seconds_per_group = 0.05;  // a step of all groups takes 40 s, 30 steps 20 minutes
+  TrainOptions o;
+  const auto plan_in = [&](double minutes) {
+    o.minutes = minutes;
+    return MakePlan(o, inputs, *base->model, config);
+  };
+  EXPECT_EQ(plan_in(30)->sampling_rate, 1);
+  const auto half = plan_in(12);
+  ASSERT_TRUE(half.ok()) << half.status().message();
+  EXPECT_EQ(half->steps, 30);
+  EXPECT_EQ(half->sampling_rate, 0.5);
+  EXPECT_NE(half->schedule_reason.find("to end in time"), std::string::npos);
+  EXPECT_GT(half->noise_multiplier / half->divisor,
+            plan_in(30)->noise_multiplier / plan_in(30)->divisor);
+  const auto hurried = plan_in(1);
+  ASSERT_TRUE(hurried.ok()) << hurried.status().message();
+  EXPECT_LT(hurried->steps, 30);
+  EXPECT_LE(static_cast<double>(hurried->steps) * hurried->divisor * 0.05, 60);
+  EXPECT_EQ(plan_in(0.1).status().code(), StatusCode::kDeferred);
+}
+
 // D16: someone with the key takes a group off a job's bill.
 TEST_F(BudgetTest, AGroupTakenOffAJobIsSeen) {
   MakeWithGroups();
   Plan("j1", 1, 4);
   Charge("j1", 3);
   EXPECT_TRUE(home_->Privacy()->ledger_intact);
-  ASSERT_TRUE(vault()
-                  .database()
-                  .Execute("DELETE FROM job_groups WHERE group_key ="
-                           " (SELECT min(group_key) FROM job_groups)")
-                  .ok());
+  ASSERT_TRUE(vault().database().Execute("UPDATE job_groups SET part = 1 - part").ok());
+  EXPECT_FALSE(home_->Privacy()->ledger_intact);
+  ASSERT_TRUE(vault().database().Execute("UPDATE job_groups SET part = 1 - part").ok());
+  EXPECT_TRUE(home_->Privacy()->ledger_intact);
+  ASSERT_TRUE(vault().database().Execute("DELETE FROM job_groups WHERE part = 1").ok());
+  EXPECT_FALSE(home_->Privacy()->ledger_intact);
+  ASSERT_TRUE(
+      vault()
+          .database()
+          .Execute("DELETE FROM job_groups WHERE group_key = (SELECT min(group_key) FROM job_groups"
+                   " WHERE part = 0)")
+          .ok());
   const PrivacyStatus status = *home_->Privacy();
   EXPECT_FALSE(status.ledger_intact);
   EXPECT_EQ(status.epsilon_left, 0);
@@ -157,7 +251,7 @@ TEST_F(BudgetTest, PlansARunThatFitsAndRefusesOneThatDoesNot) {
   const auto base = LoadBaseModel("");
   ASSERT_TRUE(base.ok());
   TrainOptions o;
-  const auto fresh = MakePlan(o, {Fresh(200)}, *base->model, config);
+  const auto fresh = MakePlan(o, For({Fresh(200)}), *base->model, config);
   ASSERT_TRUE(fresh.ok());
   EXPECT_EQ(fresh->sampling_rate, 1);
   EXPECT_EQ(fresh->divisor, 200);
@@ -165,27 +259,30 @@ TEST_F(BudgetTest, PlansARunThatFitsAndRefusesOneThatDoesNot) {
   EXPECT_GT(FilterAfter(fresh->Event(fresh->steps)), 7);
 
   o.noise_multiplier = 0.5;
-  EXPECT_EQ(MakePlan(o, {Fresh(200)}, *base->model, config).status().code(), StatusCode::kPolicy);
+  EXPECT_EQ(MakePlan(o, For({Fresh(200)}), *base->model, config).status().code(),
+            StatusCode::kPolicy);
   o.noise_multiplier = 0;
   const BudgetClass spent = After(fresh->Event(fresh->steps + 1), 200);
-  EXPECT_EQ(MakePlan(o, {spent}, *base->model, config).status().code(), StatusCode::kPolicy);
+  EXPECT_EQ(MakePlan(o, For({spent}), *base->model, config).status().code(), StatusCode::kPolicy);
   o.epsilon = 4;
-  EXPECT_EQ(MakePlan(o, {spent}, *base->model, config).status().code(), StatusCode::kPolicy);
+  EXPECT_EQ(MakePlan(o, For({spent}), *base->model, config).status().code(), StatusCode::kPolicy);
   o = {};
   o.batch_size = 50;
-  const auto sampled = MakePlan(o, {Fresh(200)}, *base->model, config);
+  const auto sampled = MakePlan(o, For({Fresh(200)}), *base->model, config);
   EXPECT_EQ(sampled->sampling_rate, 0.25);
   EXPECT_EQ(sampled->divisor, 50);
   EXPECT_GT(sampled->noise_to_signal, fresh->noise_to_signal);
   o.epsilon = 8;
-  const auto asked = MakePlan(o, {Fresh(200)}, *base->model, config);
+  const auto asked = MakePlan(o, For({Fresh(200)}), *base->model, config);
   ASSERT_TRUE(asked.ok()) << asked.status().message();
   EXPECT_LE(FilterAfter(asked->Event(asked->steps)), 8) << "all of the budget may be asked for";
   o.seq_len = 513;
-  EXPECT_EQ(MakePlan(o, {Fresh(200)}, *base->model, config).status().code(), StatusCode::kUsage);
+  EXPECT_EQ(MakePlan(o, For({Fresh(200)}), *base->model, config).status().code(),
+            StatusCode::kUsage);
   HomeConfig loose = config;
   loose.delta = 0.005;
-  EXPECT_EQ(MakePlan({}, {Fresh(200)}, *base->model, loose).status().code(), StatusCode::kUsage)
+  EXPECT_EQ(MakePlan({}, For({Fresh(200)}), *base->model, loose).status().code(),
+            StatusCode::kUsage)
       << "delta >= 1/n";
 }
 
@@ -196,16 +293,16 @@ TEST_F(BudgetTest, GroupsWithoutBudgetRetireAndOthersTrainOn) {
   ASSERT_TRUE(base.ok());
   const BudgetClass spent = After({1, 4.8, 60}, 200);
   ASSERT_GT(spent.epsilon, 7.6);
-  const auto plan = MakePlan({}, {Fresh(100), spent}, *base->model, config);
+  const auto plan = MakePlan({}, For({Fresh(100), spent}), *base->model, config);
   ASSERT_TRUE(plan.ok()) << plan.status().message();
   EXPECT_EQ(plan->divisor, 100);
   EXPECT_EQ(plan->most_spent, 0);
   EXPECT_EQ(plan->noise_multiplier,
-            MakePlan({}, {Fresh(100)}, *base->model, config)->noise_multiplier);
+            MakePlan({}, For({Fresh(100)}), *base->model, config)->noise_multiplier);
   // Too few are left: that is the budget's fault, not the data's.
-  EXPECT_EQ(MakePlan({}, {Fresh(31), spent}, *base->model, config).status().code(),
+  EXPECT_EQ(MakePlan({}, For({Fresh(31), spent}), *base->model, config).status().code(),
             StatusCode::kPolicy);
-  EXPECT_TRUE(MakePlan({}, {Fresh(31)}, *base->model, config).ok())
+  EXPECT_TRUE(MakePlan({}, For({Fresh(31)}), *base->model, config).ok())
       << "a small home on its own may train";
 }
 
@@ -218,7 +315,7 @@ TEST_F(BudgetTest, TakesGroupsInWhenTheyAddMoreSignalThanNoise) {
   const BudgetClass much = After({1, 5.5, 30}, 5);     // few, and nearly nothing left
   ASSERT_LT(little.epsilon, 2);
   ASSERT_FALSE(IsRetired(much.epsilon, 8));
-  const auto plan = MakePlan({}, {Fresh(100), little, much}, *base->model, config);
+  const auto plan = MakePlan({}, For({Fresh(100), little, much}), *base->model, config);
   ASSERT_TRUE(plan.ok());
   EXPECT_EQ(plan->divisor, 600) << "the many with little spent, not the few with much";
   EXPECT_EQ(plan->most_spent, little.epsilon);
@@ -232,18 +329,18 @@ TEST_F(BudgetTest, PlansToSampleWhereThatCostsLittleNoise) {
   const HomeConfig& config = home_->impl()->config;
   const auto base = LoadBaseModel("");
   ASSERT_TRUE(base.ok());
-  const auto few = MakePlan({}, {Fresh(500)}, *base->model, config);
+  const auto few = MakePlan({}, For({Fresh(500)}), *base->model, config);
   ASSERT_TRUE(few.ok());
   EXPECT_EQ(few->sampling_rate, 1);
   TrainOptions o;
   o.epsilon = 2;
-  const auto many = MakePlan(o, {Fresh(3000)}, *base->model, config);
+  const auto many = MakePlan(o, For({Fresh(3000)}), *base->model, config);
   ASSERT_TRUE(many.ok());
   EXPECT_LT(many->sampling_rate, 1);
   EXPECT_DOUBLE_EQ(many->divisor, 3000 * many->sampling_rate);
   EXPECT_LE(*ComputeEpsilon({many->Event(many->steps)}, 1e-5), 2);
   o.batch_size = 3000;
-  const auto full = MakePlan(o, {Fresh(3000)}, *base->model, config);
+  const auto full = MakePlan(o, For({Fresh(3000)}), *base->model, config);
   ASSERT_TRUE(full.ok());
   EXPECT_EQ(full->sampling_rate, 1);
   EXPECT_LE(many->noise_multiplier / many->sampling_rate, 1.1 * full->noise_multiplier);
@@ -255,12 +352,12 @@ TEST_F(BudgetTest, PlansThreePassesInSmallBatchesWithoutPrivacy) {
   ASSERT_TRUE(base.ok());
   TrainOptions o;
   o.dp = false;
-  const auto plan = MakePlan(o, {Fresh(640)}, *base->model, home_->impl()->config);
+  const auto plan = MakePlan(o, For({Fresh(640)}), *base->model, home_->impl()->config);
   ASSERT_TRUE(plan.ok());
   EXPECT_DOUBLE_EQ(plan->sampling_rate, 0.05);
   EXPECT_EQ(plan->steps, 60);
   EXPECT_EQ(plan->seq_len, base->model->config().n_ctx);
-  EXPECT_EQ(MakePlan(o, {Fresh(20)}, *base->model, home_->impl()->config)->sampling_rate, 1);
+  EXPECT_EQ(MakePlan(o, For({Fresh(20)}), *base->model, home_->impl()->config)->sampling_rate, 1);
 }
 
 TEST_F(BudgetTest, PlansSurviveTheirJson) {

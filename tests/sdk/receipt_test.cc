@@ -80,6 +80,27 @@ TEST_F(Receipts, SayWhatTheRunCostAndStandOnTheirOwn) {
   EXPECT_FALSE(report->adapter_checked);
 }
 
+TEST_F(Receipts, SayWhatTheGateCostTheHeldOutGroups) {
+  EXPECT_EQ(VerifyReceipt(Write(), {})->judges, 0) << "an exact answer is named as such";
+  facts_.gate = {{1, 2, 1}};
+  facts_.judges = 20;
+  const std::string good = Write();
+  const auto report = VerifyReceipt(good, {});
+  ASSERT_TRUE(report.ok()) << report.status().message();
+  EXPECT_EQ(report->judges, 20);
+  EXPECT_DOUBLE_EQ(report->gate_epsilon, *ComputeEpsilon({{1, 2, 1}}, 1e-5));
+  EXPECT_LT(report->gate_epsilon, report->privacy.epsilon);
+  const Status more =
+      Verify(Forge(good, [](Json& b) { b["gate"]["events"][0]["noise_multiplier"] = 0.3; }));
+  EXPECT_EQ(more.code(), StatusCode::kAuth);
+  EXPECT_THAT(more.message(), HasSubstr("gate"));
+  EXPECT_EQ(Verify(Forge(good, [](Json& b) { b["gate"]["answer"] = "oracle"; })).code(),
+            StatusCode::kIncompatible);
+  EXPECT_EQ(Verify(Forge(good, [](Json& b) { b.erase("gate"); })).code(), StatusCode::kFormat);
+  // Receipts of version 1 had no gate.
+  EXPECT_TRUE(Verify(Forge(good, [](Json& b) { b.erase("gate"), b["version"] = 1; })).ok());
+}
+
 TEST_F(Receipts, BracketASampledRun) {
   Use({0.1, 1.2, 100});
   const auto report = VerifyReceipt(Write(), {});
@@ -155,7 +176,7 @@ TEST_F(Receipts, WhatIsNoReceiptIsMalformed) {
     EXPECT_EQ(Verify(text).code(), StatusCode::kFormat) << text;
   }
   EXPECT_EQ(Verify(std::string(1 << 20, 'x')).code(), StatusCode::kLimit);
-  EXPECT_EQ(Verify(Forge(Write(), [](Json& b) { b["version"] = 2; })).code(),
+  EXPECT_EQ(Verify(Forge(Write(), [](Json& b) { b["version"] = 3; })).code(),
             StatusCode::kIncompatible);
   EXPECT_EQ(Verify(Forge(Write(), [](Json& b) { b.erase("ledger"); })).code(), StatusCode::kFormat);
   EXPECT_EQ(Verify(Forge(Write(), [](Json& b) { b["events"] = Json::array(); })).code(),

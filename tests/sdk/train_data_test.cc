@@ -1,5 +1,6 @@
 #include "sdk/train_data.h"
 
+#include <map>
 #include <set>
 
 #include "core/digest.h"
@@ -123,10 +124,56 @@ TEST_F(TrainData, RecordsOfOneUnitFormOneGroup) {
   }
   const TrainSelection selection = Select();
   const auto base = LoadBaseModel("");
-  const auto groups = MakeGroups(*base->tokenizer, selection.train, 64);
+  const auto groups = MakeGroups(*base->tokenizer, selection.train, 64, 0);
   ASSERT_TRUE(groups.ok());
   EXPECT_EQ(groups->size(), Groups(selection.train).size());
   for (const trainer::Group& g : *groups) EXPECT_EQ(g.examples.size(), 2u);
+}
+
+// Contribution cap of a step.
+TEST_F(TrainData, AGroupOfManyRecordsGivesEachStepAFew) {
+  options_.unit = "thread";
+  Make();
+  Ingest(Lines(23), RecordFormat::kText, "notes", "long");
+  Ingest(Lines(3, 100), RecordFormat::kText, "notes", "short");
+  const auto records = *vault().records().Eligible("personalization");
+  const auto base = LoadBaseModel("");
+  const auto groups = MakeGroups(*base->tokenizer, records, 64, 5);
+  ASSERT_TRUE(groups.ok());
+  ASSERT_EQ(groups->size(), 2u);
+  double tokens = 0;
+  for (const trainer::Group& group : *groups) {
+    const uint32_t turns = group.examples[0].turns;
+    EXPECT_EQ(turns, group.examples.size() == 23 ? 5u : 1u);  // ceil(23 / 5)
+    std::map<uint32_t, int> in_turn;
+    for (const trainer::Example& window : group.examples) {
+      EXPECT_EQ(window.turns, turns);
+      ++in_turn[window.turn];
+      tokens += static_cast<double>(window.tokens.size()) / turns;
+    }
+    EXPECT_EQ(in_turn.size(), turns) << "all of it is read";
+    for (const auto& [turn, windows] : in_turn) EXPECT_LE(windows, 5);
+  }
+  EXPECT_DOUBLE_EQ(TokensPerStep(*groups), tokens);
+}
+
+// Contribution cap of a run.
+TEST_F(TrainData, DrawsTheRecordsOfALargeGroup) {
+  core::SecureRandom random = *core::SecureRandom::Create();
+  std::set<int64_t> drawn;
+  for (int round = 0; round < 40; ++round) {
+    std::vector<vault::EligibleRecord> records(30);
+    for (size_t i = 0; i < records.size(); ++i) {
+      records[i].seq = static_cast<int64_t>(i);
+      records[i].group_key = {static_cast<uint8_t>(i < 28 ? 1 : 2)};
+    }
+    DrawRecords(4, random, &records);
+    ASSERT_EQ(records.size(), 6u);
+    for (size_t i = 1; i < records.size(); ++i) EXPECT_LT(records[i - 1].seq, records[i].seq);
+    EXPECT_EQ(records[4].seq, 28);
+    for (size_t i = 0; i < 4; ++i) drawn.insert(records[i].seq);
+  }
+  EXPECT_GT(drawn.size(), 20u) << "other ones each time";
 }
 
 }  // namespace

@@ -3,6 +3,10 @@
 #include <atomic>
 #include <set>
 
+#include "sdk/budget.h"
+#include "sdk/job_ledger.h"
+#include "sdk/job_plan.h"
+#include "sdk/judges.h"
 #include "tests/sdk/home_fixture.h"
 
 namespace selvedge {
@@ -230,6 +234,107 @@ TEST_F(Training, RecordsThatComeLaterTrainOnWhenTheFirstAreSpent) {
   ASSERT_EQ(status.blocks.size(), 1u);
   EXPECT_EQ(status.blocks[0].groups, first->groups + second->groups);
   EXPECT_EQ(status.blocks[0].retired, status.blocks[0].groups);
+}
+
+TEST_F(Training, TheGateIsChargedToTheHeldOutGroups) {
+  MakeWithRecords(100);
+  options_now_.epsilon = 2;
+  const auto report = home_->Train(options_now_, nullptr, nullptr);
+  ASSERT_TRUE(report.ok()) << report.status().message();
+  EXPECT_GT(report->gate_epsilon, 1);
+  EXPECT_LE(report->gate_epsilon, 2);
+  EXPECT_NE(report->gate.find(report->gate == "accepted" ? "accepted" : "votes"),
+            std::string::npos);
+  EXPECT_NE(home_->Jobs()->front().reason.find("votes"), std::string::npos);
+  const PrivacyStatus status = *home_->Privacy();
+  EXPECT_TRUE(status.ledger_intact);
+  EXPECT_EQ(status.releases[0].judges, 100 - report->groups);
+  EXPECT_EQ(status.releases[0].gate_epsilon, report->gate_epsilon);
+  const GroupBudgets budgets = *GroupBudgets::Read(vault(), 1e-5);
+  const auto groups = vault().records().Groups();
+  for (const vault::GroupRow& group : *groups) {
+    EXPECT_GT(budgets.EpsilonSpent(group.key), 0) << "each group trained or judged";
+  }
+  EXPECT_EQ(vault().ledger().Rows({"gate"})->size(), 1u);
+
+  options_now_.private_gate = false;
+  const auto exact = home_->Train(options_now_, nullptr, nullptr);
+  ASSERT_TRUE(exact.ok()) << exact.status().message();
+  EXPECT_EQ(exact->gate_epsilon, 0);
+  EXPECT_EQ(vault().ledger().Rows({"gate"})->size(), 1u);
+  EXPECT_NE(home_->Jobs()->front().reason.find("held-out loss"), std::string::npos);
+}
+
+// A crash between the charge of the gate's answer and the end of the job.
+TEST_F(Training, AGateThatIsAskedAgainPaysAgainWithinTheStatement) {
+  MakeWithRecords(60);
+  options_now_.epsilon = 2;
+  std::atomic<bool> stop = false;
+  const auto stopped = home_->Train(options_now_, &stop, [&](const TrainProgress& p) {
+    if (p.step == 2) stop = true;
+  });
+  ASSERT_EQ(stopped.status().code(), StatusCode::kCancelled);
+  const vault::Job job = vault().jobs().List()->front();
+  const double noise = PlanFromJson(job.plan)->gate_noise_multiplier;
+  ASSERT_GT(noise, 0);
+  GateLedger lost(home_->impl(), job.id, NoiseOfAnswer(noise, 0), true);
+  ASSERT_TRUE(lost.Charge(0).ok());
+
+  const auto report = home_->Train(options_now_, nullptr, nullptr);
+  ASSERT_TRUE(report.ok()) << report.status().message();
+  EXPECT_EQ(report->job_id, job.id);
+  EXPECT_EQ(vault().ledger().Rows({"gate"})->size(), 2u);
+  EXPECT_DOUBLE_EQ(
+      report->gate_epsilon,
+      *ComputeEpsilon({{1, NoiseOfAnswer(noise, 0), 1}, {1, NoiseOfAnswer(noise, 1), 1}}, 1e-5));
+  EXPECT_LE(report->gate_epsilon, report->privacy.epsilon);
+}
+
+TEST_F(Training, NearDuplicatesTrainInOneGroupOnly) {
+  MakeWithRecords(60);
+  std::string copies;
+  for (int i = 0; i < 20; ++i) {
+    copies += "forwarded to everyone who came to the great harbour party of last summer: number " +
+              std::to_string(i) + "\n";
+  }
+  Ingest(copies);
+  TrainOptions keep = options_now_;
+  keep.keep_near_duplicates = true;
+  keep.epsilon = 1;
+  const auto all = home_->Train(keep, nullptr, nullptr);
+  ASSERT_TRUE(all.ok()) << all.status().message();
+  EXPECT_EQ(all->near_duplicates, 19);
+  const auto one = home_->Train(options_now_, nullptr, nullptr);
+  ASSERT_TRUE(one.ok()) << one.status().message();
+  EXPECT_EQ(one->near_duplicates, 19);
+  // One copy stays, among those that train or those that judge.
+  const int64_t judges = home_->Privacy()->releases[1].judges;
+  EXPECT_EQ(one->records + judges, 80 - 19);
+  EXPECT_EQ(one->groups, one->records);
+}
+
+TEST_F(Training, APlanSaysWhatTrainingWouldDoAndStoresNothing) {
+  MakeWithRecords(60);
+  const auto plan = home_->Plan(options_now_);
+  ASSERT_TRUE(plan.ok()) << plan.status().message();
+  EXPECT_GT(plan->tokens_per_s, 0);
+  EXPECT_GT(plan->minutes, 0);
+  EXPECT_FALSE(plan->reasons.empty());
+  EXPECT_TRUE(home_->Jobs()->empty());
+  EXPECT_TRUE(home_->Privacy()->releases.empty());
+  int64_t held_out = 0;
+  const auto groups = vault().records().Groups();
+  for (const vault::GroupRow& group : *groups) held_out += group.split == vault::Split::kHeldOut;
+  EXPECT_LE(held_out, 60 - plan->groups);
+  const auto report = home_->Train(options_now_, nullptr, nullptr);
+  ASSERT_TRUE(report.ok()) << report.status().message();
+  EXPECT_EQ(report->groups, plan->groups);
+  EXPECT_EQ(report->records, plan->records);
+  EXPECT_EQ(report->rank, plan->rank);
+  EXPECT_EQ(report->privacy.noise_multiplier, plan->noise_multiplier);
+  EXPECT_NEAR(report->privacy.epsilon, plan->epsilon, 1e-9);
+  EXPECT_NEAR(report->epsilon_left, plan->epsilon_left, 1e-9);
+  EXPECT_EQ(home_->Privacy()->releases[0].judges, plan->judges);
 }
 
 TEST_F(Training, ATimeLimitStopsWithACheckpoint) {

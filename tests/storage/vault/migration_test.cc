@@ -43,7 +43,7 @@ TEST_F(Migration, ChargesEarlierJobsToEveryGroupTheyMayHaveTaken) {
   auto vault = MustOpen();
   const auto jobs = vault->jobs().List();
   ASSERT_EQ(jobs->size(), 1u);
-  const auto charged = vault->jobs().Groups(jobs->front().id);
+  const auto charged = vault->jobs().Groups(jobs->front().id, GroupPart::kTrains);
   size_t trained = 0;
   const auto groups = vault->records().Groups();
   for (const GroupRow& group : *groups) {
