@@ -19,6 +19,7 @@ void AddEval(CommandLine* line);      // eval
 void AddModel(CommandLine* line);     // model
 void AddPrivacy(CommandLine* line);   // privacy
 void AddAudit(CommandLine* line, CLI::App* privacy);  // privacy audit
+void AddPlan(CommandLine* line, CLI::App* privacy);   // privacy plan
 void AddBench(CommandLine* line);     // bench
 void AddKeys(CommandLine* line);      // keys
 void AddWipe(CommandLine* line);      // wipe

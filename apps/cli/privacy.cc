@@ -102,6 +102,8 @@ Status Ledger(Context& context, const std::string& svg) {
                         {"steps", release.steps},
                         {"groups", release.groups},
                         {"epsilon", release.epsilon},
+                        {"judges", release.judges},
+                        {"gate_epsilon", release.gate_epsilon},
                         {"at", release.at}});
   }
   if (!svg.empty()) SELVEDGE_RETURN_IF_ERROR(WriteOutputFile(svg, BurnDownSvg(status)));
@@ -143,6 +145,8 @@ Status Verify(Context& context, const VerifyFlags& flags) {
                       {"epsilon_lower", report.epsilon_lower},
                       {"epsilon_budget", report.epsilon_budget},
                       {"delta", report.privacy.delta},
+                      {"judges", report.judges},
+                      {"gate_epsilon", report.gate_epsilon},
                       {"ledger_rows", report.ledger_rows},
                       {"ledger_head", report.ledger_head},
                       {"privacy", ToJson(report.privacy)}});
@@ -267,6 +271,7 @@ void AddPrivacy(CommandLine* line) {
   AddCalculators(line, group);
   AddReceipts(line, group);
   AddAudit(line, group);
+  AddPlan(line, group);
   auto flags = std::make_shared<RedactFlags>();
   CLI::App* redact = line->Add(group, "redact", "Show what redaction at ingest does to a text.",
                                "selvedge privacy redact --spans letter.txt",
