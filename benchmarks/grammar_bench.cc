@@ -34,7 +34,7 @@ Status Run(const char* model, const char* schema_path, const std::string& text) 
   SELVEDGE_ASSIGN_OR_RETURN(auto network, GrammarNetwork::FromGbnf(grammar));
   std::printf("schema to %zu nodes in %.2f ms\n", network.nodes().size(), MsSince(start));
   GrammarConstraint constraint(std::make_shared<const GrammarNetwork>(std::move(network)), table,
-                               false);
+                               tokenizer->vocabulary().add_space_prefix);
   SELVEDGE_ASSIGN_OR_RETURN(const auto ids, tokenizer->Encode(text, false, false));
   std::vector<float> logits(table->vocab_size());
   std::vector<double> ms;

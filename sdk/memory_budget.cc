@@ -10,7 +10,7 @@
 namespace selvedge {
 namespace {
 
-// The program itself, its libraries, home and database. docs/inference.md says how it was measured.
+// The program itself, its libraries, home and database: an estimate, not a measurement.
 constexpr uint64_t kProgramBytes = uint64_t{24} << 20;
 // Of a token of the vocabulary: its text, its entries in the tables that text is looked up in.
 constexpr uint64_t kTokenBytes = 400;
