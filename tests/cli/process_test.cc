@@ -93,12 +93,6 @@ TEST_F(Process, TooFewDescriptorsAreAnError) {  // E12
 }
 
 #ifndef SELVEDGE_SANITIZED  // sanitizers need address space of their own
-TEST_F(Process, TooLittleMemoryIsAnError) {
-  sandbox.before_start = Limit(RLIMIT_AS, rlim_t{20} << 20);
-  EXPECT_TRUE(FailsWith(sandbox.Run({"generate", "-p", "a", "-n", "1"}), 8));
-  EXPECT_TRUE(HomeIsWhole());
-}
-
 // OpenBLAS, which LibTorch loads, asks for memory again and again where there is none.
 TEST_F(Process, TrainingWithoutAddressSpaceEndsAtOnce) {
   std::string lines;
