@@ -6,6 +6,7 @@
 #include <set>
 
 #include "core/digest.h"
+#include "privacy/redaction/placeholder.h"
 
 namespace selvedge {
 namespace {
@@ -110,10 +111,34 @@ Result<std::vector<int32_t>> RecordTokens(const inference::Tokenizer& tokenizer,
   return tokens;
 }
 
+std::vector<uint8_t> CountedTokens(const inference::Tokenizer& tokenizer,
+                                   const std::vector<int32_t>& ids) {
+  std::string text;
+  std::vector<size_t> ends;  // of each token in `text`
+  for (const int32_t id : ids) {
+    text += tokenizer.PieceBytes(id);
+    ends.push_back(text.size());
+  }
+  std::vector<uint8_t> counted(ids.size(), 1);
+  if (!ids.empty() && ids.front() == tokenizer.bos()) counted[0] = 0;
+  size_t token = 0;
+  for (const privacy::PlaceholderSpan& span : privacy::FindPlaceholders(text)) {
+    while (ends[token] <= span.start) ++token;
+    for (size_t i = token; i < ids.size() && (i == token || ends[i - 1] < span.end); ++i) {
+      counted[i] = 0;
+    }
+  }
+  return counted;
+}
+
 Result<std::vector<trainer::Example>> MakeWindows(const inference::Tokenizer& tokenizer,
                                                   const std::string& text, int64_t seq_len) {
   SELVEDGE_ASSIGN_OR_RETURN(std::vector<int32_t> tokens, RecordTokens(tokenizer, text));
-  if (tokenizer.eos() >= 0) tokens.push_back(tokenizer.eos());
+  std::vector<uint8_t> counted = CountedTokens(tokenizer, tokens);
+  if (tokenizer.eos() >= 0) {
+    tokens.push_back(tokenizer.eos());
+    counted.push_back(1);
+  }
   const auto most = static_cast<size_t>(seq_len);
   const size_t context = most / 4;
   std::vector<trainer::Example> windows;
@@ -128,7 +153,7 @@ Result<std::vector<trainer::Example>> MakeWindows(const inference::Tokenizer& to
     end = std::min(tokens.size(), begin + most - window.tokens.size());
     window.is_label.assign(window.tokens.size(), 0);
     window.tokens.insert(window.tokens.end(), tokens.begin() + begin, tokens.begin() + end);
-    window.is_label.resize(window.tokens.size(), 1);
+    window.is_label.insert(window.is_label.end(), counted.begin() + begin, counted.begin() + end);
     window.is_label[0] = 0;
   }
   for (size_t i = 0; i < windows.size(); ++i) {

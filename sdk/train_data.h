@@ -41,9 +41,15 @@ void DrawRecords(int64_t most, core::SecureRandom& random,
 Result<std::vector<int32_t>> RecordTokens(const inference::Tokenizer& tokenizer,
                                           const std::string& text);
 
+// Which tokens of a record count when it is learnt or judged, [ids.size()]: 1 for all but <s> and
+// what belongs to a placeholder of redaction. Nobody wants a model that writes "<PERSON_7>", and a
+// person's own text holds the name, so the placeholder is context alone.
+std::vector<uint8_t> CountedTokens(const inference::Tokenizer& tokenizer,
+                                   const std::vector<int32_t>& ids);
+
 // <s> text </s> in windows of at most `seq_len` (>= 8) tokens that take turns. A later window
 // starts with <s> and a quarter of its length of what stands before it, which is context and no
-// label, so every token but the first is a label in exactly one window.
+// label, so every token that counts is a label in exactly one window.
 Result<std::vector<trainer::Example>> MakeWindows(const inference::Tokenizer& tokenizer,
                                                   const std::string& text, int64_t seq_len);
 

@@ -25,6 +25,7 @@ Result<Set> SetOf(const BaseModel& base, std::shared_ptr<const adapters::LoraAda
 // Held-out records, each with the index of its group.
 struct HeldOut {
   std::vector<std::vector<int32_t>> records;
+  std::vector<std::vector<uint8_t>> counted;  // CountedTokens
   std::vector<size_t> group_of;
   size_t groups = 0;
 };
@@ -36,6 +37,7 @@ Result<HeldOut> Tokenise(const BaseModel& base, const std::vector<vault::Eligibl
     if (out.records.size() == kMostHeldOutRecords) break;
     SELVEDGE_ASSIGN_OR_RETURN(std::vector<int32_t> tokens, RecordTokens(*base.tokenizer, r.text));
     if (tokens.size() < 2) continue;
+    out.counted.push_back(CountedTokens(*base.tokenizer, tokens));
     out.records.push_back(std::move(tokens));
     out.group_of.push_back(groups.emplace(core::Hex(r.group_key), groups.size()).first->second);
   }
@@ -54,8 +56,11 @@ Result<std::vector<trainer::GroupLoss>> Score(const BaseModel& base, const HeldO
         inference::ScoreSequence(base.model, adapters, pool, heldout.records[i], n_ctx);
     if (!score.ok() && score.status().code() != StatusCode::kNumeric) return score.status();
     trainer::GroupLoss& group = losses[heldout.group_of[i]];
-    group.loss += score.ok() ? score->loss_sum : HUGE_VAL;
-    group.tokens += static_cast<int64_t>(heldout.records[i].size()) - 1;
+    for (size_t t = 1; t < heldout.records[i].size(); ++t) {
+      if (heldout.counted[i][t] == 0) continue;
+      group.loss += score.ok() ? score->loss[t - 1] : HUGE_VAL;
+      ++group.tokens;
+    }
   }
   return losses;
 }

@@ -30,6 +30,7 @@ TokenScore ScoreRow(std::span<const float> logits, size_t target) {
 void Count(const std::vector<TokenScore>& rows, SequenceScore* total) {
   for (const TokenScore& row : rows) {
     total->loss_sum += row.loss;
+    total->loss.push_back(row.loss);
     total->tokens += 1;
     total->top1 += row.better == 0;
     total->top3 += row.better < 3;

@@ -64,6 +64,7 @@ struct SequenceScore {
   int64_t top1 = 0;
   int64_t top3 = 0;
   std::vector<uint8_t> rank;  // per scored token: 1 if first, 3 if second or third, 0 otherwise
+  std::vector<double> loss;   // per scored token, nats
 };
 
 // Scores tokens[1..] given their prefix, in windows of n_ctx tokens (each window starts afresh with

@@ -115,6 +115,40 @@ TEST_F(TrainData, WindowsOfALongRecordLabelEveryTokenOnce) {
   EXPECT_EQ(labels.back(), t.eos());
 }
 
+TEST_F(TrainData, PlaceholdersAreContextAndNoLabels) {
+  const auto base = LoadBaseModel("");
+  ASSERT_TRUE(base.ok());
+  const inference::Tokenizer& t = *base->tokenizer;
+  for (const std::string text :
+       {"<PERSON_4312> rang, see <URL>. He said 3 < 4 and <b>", "ask <PHONE_NUMBER>", "no < Z>"}) {
+    const std::vector<int32_t> tokens = *RecordTokens(t, text);
+    const std::vector<uint8_t> counted = CountedTokens(t, tokens);
+    ASSERT_EQ(counted.size(), tokens.size());
+    EXPECT_EQ(counted[0], 0);
+    std::string learnt, all;
+    for (size_t i = 1; i < tokens.size(); ++i) {
+      all += t.PieceBytes(tokens[i]);
+      if (counted[i] != 0) learnt += t.PieceBytes(tokens[i]);
+    }
+    EXPECT_EQ(learnt.find("PERSON"), std::string::npos) << learnt;
+    EXPECT_EQ(learnt.find("43"), std::string::npos) << learnt;
+    EXPECT_EQ(learnt.find("URL"), std::string::npos) << learnt;
+    EXPECT_EQ(learnt.find("PHONE"), std::string::npos) << learnt;
+    if (text[0] == '<') {
+      EXPECT_NE(learnt.find("rang, see"), std::string::npos) << learnt;
+      EXPECT_NE(learnt.find("He said 3 < 4 and <b>"), std::string::npos) << learnt;
+    }
+    if (text[0] == 'n') {
+      EXPECT_EQ(learnt, all);
+    }
+    const auto windows = MakeWindows(t, text, 64);
+    ASSERT_TRUE(windows.ok());
+    ASSERT_EQ(windows->size(), 1u);
+    EXPECT_TRUE(std::equal(counted.begin(), counted.end(), windows->front().is_label.begin()));
+    EXPECT_EQ(windows->front().is_label.back(), 1);  // </s>
+  }
+}
+
 TEST_F(TrainData, RecordsOfOneUnitFormOneGroup) {
   options_.unit = "thread";
   Make();
