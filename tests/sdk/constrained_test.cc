@@ -145,7 +145,7 @@ TEST(MemoryLimit, RefusesWithTheFigureThatIsNeeded) {
   const auto too_much = full->Generate(Options("The harbour", 8));
   ASSERT_EQ(too_much.status().code(), StatusCode::kLimit);
   // What the message names is enough.
-  const std::string& message = too_much.status().message();
+  const std::string message = too_much.status().message();
   const size_t at = message.find("needs ") + 6;
   open.memory_limit_mb = std::stoll(message.substr(at));
   const auto enough = Engine::Open(open);
