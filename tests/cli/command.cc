@@ -38,6 +38,7 @@ std::vector<std::string> EnvironmentOf(const Sandbox& sandbox) {
   for (std::string& line : environment) envp.push_back(line.data());
   argv.push_back(nullptr);
   envp.push_back(nullptr);
+  close_range(STDERR_FILENO + 1, ~0U, 0);  // nothing of ours or of whoever runs the tests
   if (sandbox.before_start) sandbox.before_start();
   execve(SELVEDGE_COMMAND, argv.data(), envp.data());
   _exit(127);

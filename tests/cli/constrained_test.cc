@@ -77,7 +77,7 @@ TEST(Draft, GivesTheSameText) {
   const Sandbox sandbox;
   const auto run = [&](const std::string& most) {
     return sandbox
-        .Run({"generate", "-p", "a b c d e f a b c d e f a b c d", "-n", "60", "--temp", "0",
+        .Run({"generate", "-p", "one two three one two three one two three one two", "-n", "60", "--temp", "0",
               "--draft-max", most, "--json"})
         .Json();
   };
