@@ -1,9 +1,11 @@
-// Both orders of summation are those of llama.cpp's kernels for AVX2 (commit d32676d77), so that
-// the same file gives the same greedy text there and here: Q8_0 as in ggml_vec_dot_q8_0_q8_0, eight
-// lanes of four products; Q4_0 as in ggml_gemv_q4_0_8x8_q8_0, whole blocks one after the other.
+// The orders of summation are those of llama.cpp's kernels for AVX2 (commit d32676d77), so that the
+// same file gives the same greedy text there and here: Q8_0 as in ggml_vec_dot_q8_0_q8_0 and Q5_0
+// as in ggml_vec_dot_q5_0_q8_0, eight lanes of four products; Q4_0 as in ggml_gemv_q4_0_8x8_q8_0,
+// whole blocks one after the other.
 
 #include <immintrin.h>
 
+#include "core/kernels/x86/sum_lanes_avx512.h"
 #include "core/kernels/x86/x86_kernels.h"
 
 namespace selvedge::kernels::x86 {
@@ -17,33 +19,60 @@ float Sum(__m256 v) {
   return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
 }
 
-// The same block of two rows, as q + 128: the integer product wants its first factor unsigned, and
-// 128 * sum(x) is taken away again (shared by all rows).
-__m512i TwoRowsQ8(const uint8_t* first, const uint8_t* second) {
-  const __m256i low = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(first + 2));
-  const __m256i high = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(second + 2));
-  const __m512i both = _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
-  return _mm512_xor_si512(both, _mm512_set1_epi8(-128));
-}
+// The same block of two rows as q + kOffset: the integer product wants its first factor unsigned,
+// and kOffset * sum(x) is taken away again (shared by all rows).
+struct Q8_0 {
+  static constexpr size_t kBytes = 34;
+  static constexpr char kOffset = -128;  // 128 as an unsigned byte
+  static __m512i TwoRows(const uint8_t* first, const uint8_t* second) {
+    const __m256i low = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(first + 2));
+    const __m256i high = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(second + 2));
+    const __m512i both = _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+    return _mm512_xor_si512(both, _mm512_set1_epi8(-128));
+  }
+};
+
+struct Q5_0 {
+  static constexpr size_t kBytes = 22;
+  static constexpr char kOffset = 16;
+  static __m512i TwoRows(const uint8_t* first, const uint8_t* second) {
+    const auto load = [](const uint8_t* block) {
+      return _mm_loadu_si128(reinterpret_cast<const __m128i*>(block + 6));
+    };
+    const __m512i twice =
+        _mm512_mask_broadcast_i32x4(_mm512_broadcast_i32x4(load(first)), 0xFF00, load(second));
+    const __m512i shifts = _mm512_setr_epi64(0, 0, 4, 4, 0, 0, 4, 4);
+    const __m512i nibbles =
+        _mm512_and_si512(_mm512_srlv_epi64(twice, shifts), _mm512_set1_epi8(15));
+    uint32_t bits[2];  // the fifth ones
+    __builtin_memcpy(&bits[0], first + 2, sizeof bits[0]);
+    __builtin_memcpy(&bits[1], second + 2, sizeof bits[1]);
+    const __mmask64 fifth = bits[0] | static_cast<__mmask64>(bits[1]) << 32;
+    return _mm512_mask_add_epi8(nibbles, fifth, nibbles, _mm512_set1_epi8(16));
+  }
+};
 
 // y[0, 2 * Pairs). `second` is the distance of the second row of a pair from the first.
-template <size_t Pairs>
-void DotsQ8(const uint8_t* w, size_t row_bytes, size_t second, size_t k,
-            const QuantizedActivations& x, float* y) {
+template <typename Type, size_t Pairs>
+void Dots8Lanes(const uint8_t* w, size_t row_bytes, size_t second, size_t k,
+                const QuantizedActivations& x, float* y) {
+  const uint8_t* ahead = w + kTileRows * row_bytes;
   __m512 acc[Pairs];
 #pragma GCC unroll 4
   for (size_t p = 0; p < Pairs; ++p) acc[p] = _mm512_setzero_ps();
   const __m512i lanes = _mm512_setr_epi32(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1);
-  for (size_t b = 0; b < k / 32; ++b, w += 34) {
+  for (size_t b = 0; b < k / 32; ++b, w += Type::kBytes, ahead += 2 * Pairs * Type::kBytes) {
+    ReadAhead(ahead, 2 * Pairs * Type::kBytes);
     const __m512i q =
         _mm512_broadcast_i64x4(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(x.q + 32 * b)));
-    const __m512i excess = _mm512_dpbusd_epi32(_mm512_setzero_si512(), _mm512_set1_epi8(-128), q);
+    const __m512i excess =
+        _mm512_dpbusd_epi32(_mm512_setzero_si512(), _mm512_set1_epi8(Type::kOffset), q);
     const __m512i start = _mm512_sub_epi32(_mm512_setzero_si512(), excess);
     const __m128 xd = _mm_set1_ps(x.scales[b]);
 #pragma GCC unroll 4
     for (size_t p = 0; p < Pairs; ++p) {
       const uint8_t* row = w + 2 * p * row_bytes;
-      const __m512i sum = _mm512_dpbusd_epi32(start, TwoRowsQ8(row, row + second), q);
+      const __m512i sum = _mm512_dpbusd_epi32(start, Type::TwoRows(row, row + second), q);
       const __m128i wd = _mm_cvtsi32_si128(HalfBits(row) | HalfBits(row + second) << 16);
       const __m512 scale =
           _mm512_permutexvar_ps(lanes, _mm512_castps128_ps512(_mm_mul_ps(_mm_cvtph_ps(wd), xd)));
@@ -57,57 +86,69 @@ void DotsQ8(const uint8_t* w, size_t row_bytes, size_t second, size_t k,
   }
 }
 
-constexpr size_t kQ4Rows = 16;
+template <typename Type>
+void DotRows8Lanes(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
+                   const QuantizedActivations& x, float* y) {
+  size_t r = 0;
+  for (; r + 8 <= rows; r += 8) {
+    Dots8Lanes<Type, 4>(w + r * row_bytes, row_bytes, row_bytes, k, x, y + r);
+  }
+  for (; r + 2 <= rows; r += 2) {
+    Dots8Lanes<Type, 1>(w + r * row_bytes, row_bytes, row_bytes, k, x, y + r);
+  }
+  if (r < rows) {
+    float pair[2];
+    Dots8Lanes<Type, 1>(w + r * row_bytes, row_bytes, 0, k, x, pair);
+    y[r] = pair[0];
+  }
+}
 
-// The same block of four rows.
-__m512i FourRowsQ4(const uint8_t* a, const uint8_t* b, const uint8_t* c, const uint8_t* d) {
-  const auto load = [](const uint8_t* block) {
-    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(block + 2));
+// The halves at the start of 16 blocks, as floats.
+__m512 SixteenScales(const TileRows& tile, size_t offset) {
+  __m128i low = _mm_setzero_si128(), high = low;
+  const auto half = [&](int i) {
+    uint16_t bits;
+    __builtin_memcpy(&bits, tile.row[i] + offset, sizeof bits);
+    return bits;
   };
-  __m512i rows = _mm512_castsi128_si512(load(a));
-  rows = _mm512_inserti32x4(rows, load(b), 1);
-  rows = _mm512_inserti32x4(rows, load(c), 2);
-  return _mm512_inserti32x4(rows, load(d), 3);
+  low = _mm_insert_epi16(low, half(0), 0), high = _mm_insert_epi16(high, half(8), 0);
+  low = _mm_insert_epi16(low, half(1), 1), high = _mm_insert_epi16(high, half(9), 1);
+  low = _mm_insert_epi16(low, half(2), 2), high = _mm_insert_epi16(high, half(10), 2);
+  low = _mm_insert_epi16(low, half(3), 3), high = _mm_insert_epi16(high, half(11), 3);
+  low = _mm_insert_epi16(low, half(4), 4), high = _mm_insert_epi16(high, half(12), 4);
+  low = _mm_insert_epi16(low, half(5), 5), high = _mm_insert_epi16(high, half(13), 5);
+  low = _mm_insert_epi16(low, half(6), 6), high = _mm_insert_epi16(high, half(14), 6);
+  low = _mm_insert_epi16(low, half(7), 7), high = _mm_insert_epi16(high, half(15), 7);
+  return _mm512_cvtph_ps(_mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1));
 }
 
-// Per 32-bit lane, the sum over 16-byte quarters: [a, b, c, d] of each quarter.
-__m512i SumQuarters(const __m512i s[4]) {
-  const __m512i t0 =
-      _mm512_add_epi32(_mm512_unpacklo_epi32(s[0], s[1]), _mm512_unpackhi_epi32(s[0], s[1]));
-  const __m512i t1 =
-      _mm512_add_epi32(_mm512_unpacklo_epi32(s[2], s[3]), _mm512_unpackhi_epi32(s[2], s[3]));
-  return _mm512_add_epi32(_mm512_unpacklo_epi64(t0, t1), _mm512_unpackhi_epi64(t0, t1));
-}
+constexpr size_t kQ4Bytes = 18;
 
-__m512 SixteenScales(const uint8_t* w, const size_t at[kQ4Rows]) {
-  const auto bits = [&](size_t i) { return static_cast<short>(HalfBits(w + at[i])); };
-  return _mm512_cvtph_ps(_mm256_setr_epi16(bits(0), bits(1), bits(2), bits(3), bits(4), bits(5),
-                                           bits(6), bits(7), bits(8), bits(9), bits(10), bits(11),
-                                           bits(12), bits(13), bits(14), bits(15)));
-}
-
-// y[0, rows), rows <= kQ4Rows; absent rows repeat the last.
+// y[0, rows), rows <= kTileRows.
 void DotsQ4(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
             const QuantizedActivations& x, float* y) {
-  size_t at[kQ4Rows];
-  for (size_t i = 0; i < kQ4Rows; ++i) at[i] = (i < rows ? i : rows - 1) * row_bytes;
+  const TileRows tile(w, row_bytes, rows);
+  const uint8_t* ahead = w + kTileRows * row_bytes;
   const __m512i nibble = _mm512_set1_epi8(15);
   __m512 acc = _mm512_setzero_ps();
-  for (size_t b = 0; b < k / 32; ++b, w += 18) {
+  for (size_t b = 0; b < k / 32; ++b, ahead += kTileRows * kQ4Bytes) {
+    ReadAhead(ahead, kTileRows * kQ4Bytes);
     const auto* q = reinterpret_cast<const __m128i*>(x.q + 32 * b);
     const __m512i q_low = _mm512_broadcast_i32x4(_mm_loadu_si128(q));
     const __m512i q_high = _mm512_broadcast_i32x4(_mm_loadu_si128(q + 1));
+    const size_t at = b * kQ4Bytes;
     __m512i s[4];
 #pragma GCC unroll 4
     for (size_t g = 0; g < 4; ++g) {
-      const __m512i raw = FourRowsQ4(w + at[g], w + at[4 + g], w + at[8 + g], w + at[12 + g]);
+      const __m512i raw = FourQuarters(tile.row[g] + at + 2, tile.row[4 + g] + at + 2,
+                                       tile.row[8 + g] + at + 2, tile.row[12 + g] + at + 2);
       const __m512i high = _mm512_and_si512(_mm512_srli_epi16(raw, 4), nibble);
       s[g] = _mm512_dpbusd_epi32(_mm512_setzero_si512(), _mm512_and_si512(raw, nibble), q_low);
       s[g] = _mm512_dpbusd_epi32(s[g], high, q_high);
     }
     // The nibbles are q + 8.
     const __m512i sum = _mm512_sub_epi32(SumQuarters(s), _mm512_set1_epi32(8 * x.sums[b]));
-    const __m512 scale = _mm512_mul_ps(SixteenScales(w, at), _mm512_set1_ps(x.scales[b]));
+    const __m512 scale = _mm512_mul_ps(SixteenScales(tile, at), _mm512_set1_ps(x.scales[b]));
     acc = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), scale, acc);
   }
   _mm512_mask_storeu_ps(y, static_cast<__mmask16>((1u << rows) - 1), acc);
@@ -117,20 +158,18 @@ void DotsQ4(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
 
 void DotRowsQ8_Avx512Vnni(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
                           const QuantizedActivations& x, float* y) {
-  size_t r = 0;
-  for (; r + 8 <= rows; r += 8) DotsQ8<4>(w + r * row_bytes, row_bytes, row_bytes, k, x, y + r);
-  for (; r + 2 <= rows; r += 2) DotsQ8<1>(w + r * row_bytes, row_bytes, row_bytes, k, x, y + r);
-  if (r < rows) {
-    float pair[2];
-    DotsQ8<1>(w + r * row_bytes, row_bytes, 0, k, x, pair);
-    y[r] = pair[0];
-  }
+  DotRows8Lanes<Q8_0>(w, row_bytes, rows, k, x, y);
+}
+
+void DotRowsQ5_0_Avx512Vnni(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
+                            const QuantizedActivations& x, float* y) {
+  DotRows8Lanes<Q5_0>(w, row_bytes, rows, k, x, y);
 }
 
 void DotRowsQ4_Avx512Vnni(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
                           const QuantizedActivations& x, float* y) {
-  for (size_t r = 0; r < rows; r += kQ4Rows) {
-    const size_t n = rows - r < kQ4Rows ? rows - r : kQ4Rows;
+  for (size_t r = 0; r < rows; r += kTileRows) {
+    const size_t n = rows - r < kTileRows ? rows - r : kTileRows;
     DotsQ4(w + r * row_bytes, row_bytes, n, k, x, y + r);
   }
 }

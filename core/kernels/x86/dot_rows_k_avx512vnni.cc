@@ -1,4 +1,4 @@
-// Dot products of the types with blocks of 256 (Q2_K to Q6_K), 64 values at a time.
+// Dot products of Q2_K, Q3_K and Q5_K, 64 values at a time.
 
 #include "core/kernels/x86/k_scales.h"
 #include "core/kernels/x86/x86_kernels.h"
@@ -29,14 +29,14 @@ __m512i WithShifted(__m256i bytes) {
 }
 
 // Which two runs of 32 a register of levels holds is what 64 bytes of the block give.
-enum class Pairs { kNeighbours, kEverySecond, kEveryFourth };
+enum class Pairs { kEverySecond, kEveryFourth };
 
 // The runs of register i.
 constexpr int First(Pairs pairs, int i) {
-  return pairs == Pairs::kNeighbours ? 2 * i : pairs == Pairs::kEverySecond ? i / 2 * 4 + i % 2 : i;
+  return pairs == Pairs::kEverySecond ? i / 2 * 4 + i % 2 : i;
 }
 constexpr int Second(Pairs pairs, int i) {
-  return First(pairs, i) + (pairs == Pairs::kNeighbours ? 1 : pairs == Pairs::kEverySecond ? 2 : 4);
+  return First(pairs, i) + (pairs == Pairs::kEverySecond ? 2 : 4);
 }
 
 // 256 activations in the order of the levels.
@@ -44,9 +44,7 @@ template <Pairs pairs>
 void Arrange(const int8_t* q, __m512i out[4]) {
   const __m512i q0 = _mm512_loadu_si512(q), q1 = _mm512_loadu_si512(q + 64);
   const __m512i q2 = _mm512_loadu_si512(q + 128), q3 = _mm512_loadu_si512(q + 192);
-  if constexpr (pairs == Pairs::kNeighbours) {
-    out[0] = q0, out[1] = q1, out[2] = q2, out[3] = q3;
-  } else if constexpr (pairs == Pairs::kEverySecond) {
+  if constexpr (pairs == Pairs::kEverySecond) {
     out[0] = _mm512_shuffle_i64x2(q0, q1, 0x44);
     out[1] = _mm512_shuffle_i64x2(q0, q1, 0xEE);
     out[2] = _mm512_shuffle_i64x2(q2, q3, 0x44);
@@ -80,15 +78,6 @@ struct Q3_K : Q3_KScales {
   }
 };
 
-struct Q4_K : Q4_KScales {
-  static constexpr Pairs kPairs = Pairs::kEverySecond;
-  static void Levels(const uint8_t* block, __m512i out[4]) {
-    const __m512i q0 = Load64(block + 16), q1 = Load64(block + 80);
-    out[0] = Bits<0>(q0, 15), out[1] = Bits<4>(q0, 15);
-    out[2] = Bits<0>(q1, 15), out[3] = Bits<4>(q1, 15);
-  }
-};
-
 struct Q5_K : Q5_KScales {
   static constexpr Pairs kPairs = Pairs::kEverySecond;
   static void Levels(const uint8_t* block, __m512i out[4]) {
@@ -98,18 +87,6 @@ struct Q5_K : Q5_KScales {
     out[1] = _mm512_or_si512(Bits<4>(q0, 15), BitsTo<1, 4>(high, 1));
     out[2] = _mm512_or_si512(Bits<0>(q1, 15), BitsTo<4, 4>(high, 1));
     out[3] = _mm512_or_si512(Bits<4>(q1, 15), BitsTo<5, 4>(high, 1));
-  }
-};
-
-struct Q6_K : Q6_KScales {
-  static constexpr Pairs kPairs = Pairs::kNeighbours;
-  static void Levels(const uint8_t* block, __m512i out[4]) {
-    for (int half = 0; half < 2; ++half) {
-      const __m512i low = Load64(block + 64 * half);
-      const __m512i high = WithShifted<2>(Load32(block + 128 + 32 * half));
-      out[2 * half] = _mm512_or_si512(Bits<0>(low, 15), BitsTo<0, 4>(high, 3));
-      out[2 * half + 1] = _mm512_or_si512(Bits<4>(low, 15), BitsTo<4, 4>(high, 3));
-    }
   }
 };
 
@@ -180,19 +157,9 @@ void DotRowsQ3_K_Avx512Vnni(const uint8_t* w, size_t row_bytes, size_t rows, siz
   DotRows<Q3_K>(w, row_bytes, rows, k, x, y);
 }
 
-void DotRowsQ4_K_Avx512Vnni(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
-                            const QuantizedActivations& x, float* y) {
-  DotRows<Q4_K>(w, row_bytes, rows, k, x, y);
-}
-
 void DotRowsQ5_K_Avx512Vnni(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
                             const QuantizedActivations& x, float* y) {
   DotRows<Q5_K>(w, row_bytes, rows, k, x, y);
-}
-
-void DotRowsQ6_K_Avx512Vnni(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
-                            const QuantizedActivations& x, float* y) {
-  DotRows<Q6_K>(w, row_bytes, rows, k, x, y);
 }
 
 }  // namespace selvedge::kernels::x86

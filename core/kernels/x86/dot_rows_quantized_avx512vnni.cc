@@ -44,14 +44,6 @@ struct Q4_1 : NibbleBlocks<20, 4> {
   static __m512i Weights(const uint8_t* block) { return Nibbles(block); }
 };
 
-struct Q5_0 : NibbleBlocks<22, 6> {
-  static constexpr size_t kMinAt = 0;
-  static constexpr char kOffset = 16;
-  static __m512i Weights(const uint8_t* block) {
-    return _mm512_or_si512(Nibbles(block), FifthBits(block));
-  }
-};
-
 struct Q5_1 : NibbleBlocks<24, 8> {
   static constexpr size_t kMinAt = 2;
   static constexpr char kOffset = 0;
@@ -139,11 +131,6 @@ void DotRows(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
 void DotRowsQ4_1_Avx512Vnni(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
                             const QuantizedActivations& x, float* y) {
   DotRows<Q4_1>(w, row_bytes, rows, k, x, y);
-}
-
-void DotRowsQ5_0_Avx512Vnni(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
-                            const QuantizedActivations& x, float* y) {
-  DotRows<Q5_0>(w, row_bytes, rows, k, x, y);
 }
 
 void DotRowsQ5_1_Avx512Vnni(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
