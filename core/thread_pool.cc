@@ -4,7 +4,8 @@
 
 #include <algorithm>
 #include <atomic>
-#include <condition_variable>
+#include <chrono>
+#include <cstdint>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -13,9 +14,11 @@
 namespace selvedge::core {
 namespace {
 
-// Long enough that the serial glue between two matrix products (a few microseconds) does not put
-// the workers to sleep, short enough to be invisible on a busy machine.
-constexpr int kSpins = 200;
+// How long a thread looks for work, or for the end of others' work, before it sleeps. Longer than
+// the serial stretches between two products of a decoded token, so that threads meet awake; short
+// enough to be invisible on a busy machine, where the one waited for may have lost its processor
+// and gets it back sooner if nobody spins.
+constexpr std::chrono::microseconds kSpin(40);
 
 // Ranges per thread: more even out uneven cores, fewer cost less hand-out.
 constexpr size_t kRangesPerThread = 8;
@@ -28,6 +31,21 @@ void Pause() {
 #endif
 }
 
+// True once `done` holds, false if it did not within kSpin.
+template <typename Done>
+bool SpinUntil(const Done& done) {
+  using Clock = std::chrono::steady_clock;
+  if (done()) return true;
+  const auto end = Clock::now() + kSpin;
+  do {
+    for (int i = 0; i < 8; ++i) {
+      Pause();
+      if (done()) return true;
+    }
+  } while (Clock::now() < end);
+  return false;
+}
+
 int UsableCores() {
   cpu_set_t set;
   CPU_ZERO(&set);
@@ -35,67 +53,71 @@ int UsableCores() {
   return std::max(1u, std::thread::hardware_concurrency());
 }
 
-struct Job {
-  const std::function<void(size_t, size_t, int)>* body = nullptr;
-  size_t n = 0;
-  size_t step = 1;
-  std::atomic<size_t> next{0};
-};
-
 // What this thread is doing now, so that a call from within a body runs inline.
 thread_local const void* t_pool = nullptr;
 thread_local int t_index = 0;
 
-void Work(Job& job, int index) {
-  while (true) {
-    const size_t begin = job.next.fetch_add(job.step, std::memory_order_relaxed);
-    if (begin >= job.n) return;
-    (*job.body)(begin, std::min(job.n, begin + job.step), index);
-  }
-}
-
 }  // namespace
 
+// One job at a time. It is open while `epoch` is odd. A worker joins by counting itself into
+// `active` and then seeing that the job it came for is still open; the caller ends the job by
+// closing it and then seeing nobody active. Both sides write before they read, sequentially
+// consistent, so at least one of them sees the other: no worker touches a job that has ended.
 struct ThreadPool::Impl {
-  std::mutex call_mutex;  // held during a ParallelFor: one job at a time
-  std::mutex mutex;       // guards job, stop, sleepers
-  std::condition_variable wake;
-  std::condition_variable done;
-  Job* job = nullptr;  // non-null while workers may join
-  bool stop = false;
-  int sleepers = 0;
-  std::atomic<uint64_t> generation{0};  // counts jobs
-  std::atomic<int> active{0};           // workers inside the job
+  std::mutex call_mutex;  // held during a ParallelFor
   bool spin = false;
+  std::atomic<bool> stop{false};
+
+  // The job: written while it is closed and nobody is active.
+  const std::function<void(size_t, size_t, int)>* body = nullptr;
+  size_t n = 0;
+  size_t step = 1;
+
+  // Each on a cache line of its own: they are written by different threads.
+  alignas(64) std::atomic<uint32_t> epoch{0};
+  alignas(64) std::atomic<uint32_t> active{0};
+  alignas(64) std::atomic<size_t> next{0};
+
   std::vector<std::thread> workers;
 
   void Run(int index);
+  void Work(int index);
+  void Leave();
+  template <typename Value, typename Done>
+  void Wait(const std::atomic<Value>& value, const Done& done) const;
 };
+
+// Until done(value): awake at first, then asleep.
+template <typename Value, typename Done>
+void ThreadPool::Impl::Wait(const std::atomic<Value>& value, const Done& done) const {
+  if (spin && SpinUntil([&] { return done(value.load(std::memory_order_acquire)); })) return;
+  for (Value seen = value.load(); !done(seen); seen = value.load()) value.wait(seen);
+}
+
+// Takes ranges until none is left.
+void ThreadPool::Impl::Work(int index) {
+  while (true) {
+    const size_t begin = next.fetch_add(step, std::memory_order_relaxed);
+    if (begin >= n) return;
+    (*body)(begin, std::min(n, begin + step), index);
+  }
+}
+
+void ThreadPool::Impl::Leave() {
+  if (active.fetch_sub(1) == 1) active.notify_one();  // only the caller waits for it
+}
 
 void ThreadPool::Impl::Run(int index) {
   t_pool = this;
   t_index = index;
-  uint64_t seen = 0;
-  std::unique_lock lock(mutex);
+  uint32_t seen = 0;  // the last job joined or missed
   while (true) {
-    if (spin && generation.load(std::memory_order_relaxed) == seen) {
-      lock.unlock();
-      for (int i = 0; i < kSpins && generation.load(std::memory_order_relaxed) == seen; ++i)
-        Pause();
-      lock.lock();
-    }
-    ++sleepers;
-    wake.wait(lock, [&] { return stop || generation.load(std::memory_order_relaxed) != seen; });
-    --sleepers;
-    if (stop) return;
-    seen = generation.load(std::memory_order_relaxed);
-    if (job == nullptr) continue;  // woke too late: the others have finished it
-    Job& joined = *job;
-    active.fetch_add(1, std::memory_order_relaxed);
-    lock.unlock();
-    Work(joined, index);
-    lock.lock();
-    if (active.fetch_sub(1, std::memory_order_acq_rel) == 1) done.notify_one();
+    Wait(epoch, [&](uint32_t now) { return now % 2 == 1 && now != seen; });
+    if (stop.load()) return;
+    seen = epoch.load();
+    active.fetch_add(1);
+    if (seen % 2 == 1 && epoch.load() == seen) Work(index);
+    Leave();
   }
 }
 
@@ -113,12 +135,9 @@ ThreadPool::ThreadPool(int threads) : impl_(std::make_unique<Impl>()) {
 }
 
 ThreadPool::~ThreadPool() {
-  {
-    const std::lock_guard lock(impl_->mutex);
-    impl_->stop = true;
-  }
-  impl_->generation.fetch_add(1, std::memory_order_relaxed);
-  impl_->wake.notify_all();
+  impl_->stop = true;
+  ++impl_->epoch;  // looks like a job
+  impl_->epoch.notify_all();
   for (std::thread& worker : impl_->workers) worker.join();
 }
 
@@ -132,40 +151,27 @@ void ThreadPool::ParallelFor(size_t n, size_t grain,
     body(0, n, t_pool == impl_.get() ? t_index : 0);
     return;
   }
+  Impl& pool = *impl_;
   const size_t grains = (n - 1) / grain + 1;
   const size_t count = static_cast<size_t>(threads());
-  const std::lock_guard call_lock(impl_->call_mutex);
-  t_pool = impl_.get();
+  const std::lock_guard call_lock(pool.call_mutex);
+  t_pool = &pool;
   t_index = 0;
   if (count == 1 || grains == 1) {
     body(0, n, 0);
     t_pool = nullptr;
     return;
   }
-  Job job;
-  job.body = &body;
-  job.n = n;
-  job.step = grain * std::max<size_t>(1, grains / (count * kRangesPerThread));
-  int wake_count;
-  {
-    const std::lock_guard lock(impl_->mutex);
-    impl_->job = &job;
-    impl_->generation.fetch_add(1, std::memory_order_relaxed);
-    wake_count = static_cast<int>(std::min<size_t>(impl_->sleepers, grains - 1));
-  }
-  for (int i = 0; i < wake_count; ++i) impl_->wake.notify_one();
-
-  Work(job, 0);
-
+  pool.body = &body;
+  pool.n = n;
+  pool.step = grain * std::max<size_t>(1, grains / (count * kRangesPerThread));
+  pool.next.store(0, std::memory_order_relaxed);
+  pool.epoch.fetch_add(1);
+  pool.epoch.notify_all();  // costs a system call only if somebody sleeps
+  pool.Work(0);
   // Every range is handed out. Nobody may join any more; those inside must leave.
-  std::unique_lock lock(impl_->mutex);
-  impl_->job = nullptr;
-  if (impl_->spin && impl_->active.load(std::memory_order_relaxed) > 0) {
-    lock.unlock();
-    for (int i = 0; i < kSpins && impl_->active.load(std::memory_order_relaxed) > 0; ++i) Pause();
-    lock.lock();
-  }
-  impl_->done.wait(lock, [&] { return impl_->active.load(std::memory_order_acquire) == 0; });
+  pool.epoch.fetch_add(1);
+  pool.Wait(pool.active, [](uint32_t inside) { return inside == 0; });
   t_pool = nullptr;
 }
 
