@@ -20,8 +20,9 @@ namespace {
 // and gets it back sooner if nobody spins.
 constexpr std::chrono::microseconds kSpin(40);
 
-// Ranges per thread: more even out uneven cores, fewer cost less hand-out.
-constexpr size_t kRangesPerThread = 8;
+// A range is this share of what a thread would get of the rest: large ranges first, for few
+// hand-outs, small ones at the end, for threads to finish together.
+constexpr size_t kShare = 3;
 
 void Pause() {
 #if defined(__x86_64__) || defined(__i386__)
@@ -71,7 +72,7 @@ struct ThreadPool::Impl {
   // The job: written while it is closed and nobody is active.
   const std::function<void(size_t, size_t, int)>* body = nullptr;
   size_t n = 0;
-  size_t step = 1;
+  size_t grain = 1;
 
   // Each on a cache line of its own: they are written by different threads.
   alignas(64) std::atomic<uint32_t> epoch{0};
@@ -96,10 +97,13 @@ void ThreadPool::Impl::Wait(const std::atomic<Value>& value, const Done& done) c
 
 // Takes ranges until none is left.
 void ThreadPool::Impl::Work(int index) {
-  while (true) {
-    const size_t begin = next.fetch_add(step, std::memory_order_relaxed);
-    if (begin >= n) return;
-    (*body)(begin, std::min(n, begin + step), index);
+  const size_t parts = (workers.size() + 1) * kShare;
+  size_t begin = next.load(std::memory_order_relaxed);
+  while (begin < n) {
+    const size_t size = grain * std::max<size_t>(1, (n - begin) / grain / parts);
+    if (!next.compare_exchange_weak(begin, begin + size, std::memory_order_relaxed)) continue;
+    (*body)(begin, std::min(n, begin + size), index);
+    begin = next.load(std::memory_order_relaxed);
   }
 }
 
@@ -153,18 +157,17 @@ void ThreadPool::ParallelFor(size_t n, size_t grain,
   }
   Impl& pool = *impl_;
   const size_t grains = (n - 1) / grain + 1;
-  const size_t count = static_cast<size_t>(threads());
   const std::lock_guard call_lock(pool.call_mutex);
   t_pool = &pool;
   t_index = 0;
-  if (count == 1 || grains == 1) {
+  if (pool.workers.empty() || grains == 1) {
     body(0, n, 0);
     t_pool = nullptr;
     return;
   }
   pool.body = &body;
   pool.n = n;
-  pool.step = grain * std::max<size_t>(1, grains / (count * kRangesPerThread));
+  pool.grain = grain;
   pool.next.store(0, std::memory_order_relaxed);
   pool.epoch.fetch_add(1);
   pool.epoch.notify_all();  // costs a system call only if somebody sleeps

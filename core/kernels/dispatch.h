@@ -12,6 +12,8 @@ namespace selvedge::kernels {
 
 // The best table for `isa` in this build; the scalar one where there is none.
 const KernelTable& TableFor(core::Isa isa);
+// That of the instruction set in use (core::ActiveIsa).
+const KernelTable& ActiveTable();
 
 // The row of a type with DTypeInfo::has_kernels.
 inline const TypeKernels& KernelsOf(const KernelTable& table, core::DType type) {

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <limits>
 
+#include "core/kernels/activation_row.h"
 #include "core/kernels/reference/reference.h"
 #include "tests/core/kernel_cases.h"
 
@@ -153,6 +154,30 @@ TEST(MatMul, RowsAsAloneAreTheBitsOfSingleRows) {
     }
   }
   EXPECT_TRUE(fastest_differs) << "nothing depends on the order: the test tests nothing";
+}
+
+TEST(ActivationRow, AnyRangeOfRowsGetsTheBitsOfMatMul) {
+  SeededRandom random(25);
+  ThreadPool pool(1);
+  const size_t n = 70, k = 512;
+  const std::vector<float> first = RandomValues(random, k), x = RandomValues(random, k);
+  for (const core::Isa isa : AvailableIsas()) {
+    ActivationRow row(TableFor(isa));
+    row.Set(first.data(), k);
+    for (const DType type : KernelTypes()) row.PrepareFor(type);
+    row.Set(x.data(), k);  // what was prepared for `first` must not be used
+    for (const DType type : KernelTypes()) {
+      const Weight w(random, type, n, k);
+      std::vector<float> expected(n), y(n);
+      MatMul(TableFor(isa), pool, w.view, x.data(), 1, expected.data());
+      row.PrepareFor(type);
+      for (const auto& [begin, end] : {std::pair<size_t, size_t>{0, 16}, {16, 17}, {17, n}}) {
+        const WeightView part = {w.view.row(begin), type, end - begin, k, w.view.row_bytes};
+        row.Products(part, y.data() + begin);
+      }
+      EXPECT_EQ(std::memcmp(y.data(), expected.data(), n * 4), 0) << Name(isa, type);
+    }
+  }
 }
 
 }  // namespace
