@@ -1,6 +1,9 @@
 #include "core/memory.h"
 
+#include <link.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <fstream>
@@ -29,6 +32,38 @@ uint64_t CgroupLeft() {
   return limit > current ? limit - current : 0;
 }
 
+// Whether the loader wrote into segments that are mapped without write permission.
+bool HasTextRelocations(const dl_phdr_info& library) {
+  for (int i = 0; i < library.dlpi_phnum; ++i) {
+    const ElfW(Phdr)& header = library.dlpi_phdr[i];
+    if (header.p_type != PT_DYNAMIC) continue;
+    const auto* entry = reinterpret_cast<const ElfW(Dyn)*>(library.dlpi_addr + header.p_vaddr);
+    for (; entry->d_tag != DT_NULL; ++entry) {
+      if (entry->d_tag == DT_TEXTREL) return true;
+      if (entry->d_tag == DT_FLAGS && (entry->d_un.d_val & DF_TEXTREL) != 0) return true;
+    }
+  }
+  return false;
+}
+
+int DropPagesOf(dl_phdr_info* library, size_t /*size*/, void* /*data*/) {
+  // The program itself has no name here; the kernel's page of functions ignores the advice.
+  if (library->dlpi_name == nullptr || library->dlpi_name[0] == '\0') return 0;
+  if (HasTextRelocations(*library)) return 0;
+  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  for (int i = 0; i < library->dlpi_phnum; ++i) {
+    const ElfW(Phdr)& header = library->dlpi_phdr[i];
+    if (header.p_type != PT_LOAD || (header.p_flags & PF_W) != 0) continue;
+    const uintptr_t begin = library->dlpi_addr + header.p_vaddr;
+    const uintptr_t first = (begin + page - 1) / page * page;
+    const uintptr_t last = (begin + header.p_filesz) / page * page;
+    if (first < last) {
+      (void)::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+    }
+  }
+  return 0;
+}
+
 }  // namespace
 
 uint64_t PeakRssBytes() {
@@ -36,6 +71,8 @@ uint64_t PeakRssBytes() {
   if (::getrusage(RUSAGE_SELF, &usage) != 0) return 0;
   return static_cast<uint64_t>(usage.ru_maxrss) * 1024;  // Linux counts in KiB
 }
+
+void DropLibraryPages() { ::dl_iterate_phdr(DropPagesOf, nullptr); }
 
 uint64_t AvailableBytes() { return std::min(MemAvailable(), CgroupLeft()); }
 

@@ -12,4 +12,9 @@ uint64_t PeakRssBytes();
 // the process's cgroup if there is one. 0 if the system does not say.
 uint64_t AvailableBytes();
 
+// Gives back the pages of shared libraries that hold what their files hold (code, constants, symbol
+// tables): the next read brings one back from the page cache. Loading LibTorch touches 100 MB of
+// them that nothing reads again.
+void DropLibraryPages();
+
 }  // namespace selvedge::core

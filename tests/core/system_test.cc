@@ -1,6 +1,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <fstream>
+#include <iomanip>
+#include <regex>
+#include <sstream>
+#include <string>
 #include <vector>
 
 #include "core/clock.h"
@@ -32,6 +37,26 @@ TEST(Memory, PeakGrowsWithWhatIsTouched) {
   std::fill(block.begin(), block.end(), 1);
   EXPECT_GE(PeakRssBytes(), before + (32 << 20));
   EXPECT_GT(AvailableBytes(), 0u);
+}
+
+// Pages of files that are mapped into this process now, in KiB.
+uint64_t FilePagesKib() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.rfind("RssFile:", 0) == 0) return std::stoull(line.substr(8));
+  }
+  return 0;
+}
+
+TEST(Memory, PagesOfLibrariesAreDroppedAndComeBack) {
+  std::ostringstream before;
+  before << std::setprecision(9) << 0.1 << std::regex_match("abc", std::regex("a.c"));
+  const uint64_t pages = FilePagesKib();
+  DropLibraryPages();
+  EXPECT_LT(FilePagesKib(), pages - 500);
+  std::ostringstream after;
+  after << std::setprecision(9) << 0.1 << std::regex_match("abc", std::regex("a.c"));
+  EXPECT_EQ(after.str(), before.str());
 }
 
 TEST(CpuFeatures, TheActiveIsaIsAvailableAndNamed) {
