@@ -10,13 +10,36 @@ constexpr size_t kTileCols = 32;
 
 __mmask16 First(size_t n) { return static_cast<__mmask16>(n >= 16 ? 0xffff : (1u << n) - 1); }
 
-float Norm(const float* x, size_t n) {
+// Squares of n <= 64 values in 16 lanes.
+__m512 Squares(const float* x, size_t n) {
   __m512 sum = _mm512_setzero_ps();
   for (size_t i = 0; i < n; i += 16) {
     const __m512 v = _mm512_maskz_loadu_ps(First(n - i), x + i);
     sum = _mm512_fmadd_ps(v, v, sum);
   }
-  return __builtin_sqrtf(_mm512_reduce_add_ps(sum));
+  return sum;
+}
+
+float Norm(const float* x, size_t n) {
+  return __builtin_sqrtf(_mm512_reduce_add_ps(Squares(x, n)));
+}
+
+// The largest of the four sums over the lanes of a, b, c and d; a NaN if one of them is.
+float LargestSum(__m512 a, __m512 b, __m512 c, __m512 d) {
+  const __m512 ab = _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+  const __m512 cd = _mm512_add_ps(_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
+  const __m512 abcd =
+      _mm512_add_ps(_mm512_shuffle_ps(ab, cd, 0x44), _mm512_shuffle_ps(ab, cd, 0xee));
+  const __m256 half = _mm256_add_ps(_mm512_castps512_ps256(abcd), _mm512_extractf32x8_ps(abcd, 1));
+  const __m128 sums = _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
+  alignas(16) float four[4];
+  _mm_store_ps(four, sums);
+  float largest = 0;
+  for (const float sum : four) {
+    if (sum != sum) return sum;
+    largest = sum > largest ? sum : largest;
+  }
+  return largest;
 }
 
 float Inverse(float scale) { return scale == 0 ? 0 : 1 / scale; }
@@ -29,10 +52,19 @@ float Largest(const float* x, size_t n) {
   return _mm512_reduce_max_ps(largest);
 }
 
-// n <= 64 values; writes an even number of them.
+// n <= 64 values whose rounded forms fit 16 bits; writes an even number of them.
 void Round(const float* x, size_t n, float inverse, int16_t* q) {
   const __m512 factor = _mm512_set1_ps(inverse);
-  for (size_t i = 0; i < n; i += 16) {
+  const __m512i even =
+      _mm512_set_epi16(62, 60, 58, 56, 54, 52, 50, 48, 46, 44, 42, 40, 38, 36, 34, 32, 30, 28, 26,
+                       24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
+  size_t i = 0;
+  for (; i + 32 <= n; i += 32) {
+    const __m512i low = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(x + i), factor));
+    const __m512i high = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(x + i + 16), factor));
+    _mm512_storeu_si512(q + i, _mm512_permutex2var_epi16(low, even, high));
+  }
+  for (; i < n; i += 16) {
     const size_t left = n - i;
     const __m512 v = _mm512_maskz_loadu_ps(First(left), x + i);
     const __m256i r = _mm512_cvtsepi32_epi16(_mm512_cvtps_epi32(_mm512_mul_ps(v, factor)));
@@ -103,13 +135,13 @@ constexpr MultiplyRowsFn kMultiply[kTileRows + 1] = {nullptr,     Multiply<1>, M
 }  // namespace
 
 float RoundRow_Avx512Vnni(const float* x, size_t depth, int16_t* q) {
-  float largest = 0;
-  for (size_t i = 0; i < depth; i += kInt16Chunk) {
-    const float norm = Norm(x + i, Least(kInt16Chunk, depth - i));
-    largest = norm <= largest ? largest : norm;  // keeps a NaN
-    if (norm != norm) break;
+  static_assert(kInt16Chunks == 4);
+  __m512 squares[kInt16Chunks] = {};
+  for (size_t c = 0; c * kInt16Chunk < depth; ++c) {
+    squares[c] = Squares(x + c * kInt16Chunk, Least(kInt16Chunk, depth - c * kInt16Chunk));
   }
-  const float scale = largest / kInt16RowNorm;
+  const float scale =
+      __builtin_sqrtf(LargestSum(squares[0], squares[1], squares[2], squares[3])) / kInt16RowNorm;
   for (size_t i = 0; i < depth; i += kInt16Chunk) {
     Round(x + i, Least(kInt16Chunk, depth - i), Inverse(scale), q + i);
   }
