@@ -34,8 +34,7 @@ struct Block {
   size_t keys() const { return row + rows - first; }
 };
 
-// Calls body(head, scratch) for every (sequence, key head). The scratch of a thread holds
-// AttentionBlocks blocks of [kQueryBlock, longest sequence].
+// Calls body(head, scratch) for every (sequence, key head), with AttentionScratch floats.
 template <typename Body>
 void ForEachHead(Tape& tape, bool local, const Body& body) {
   const inference::ModelConfig& config = tape.model->config();
@@ -44,7 +43,7 @@ void ForEachHead(Tape& tape, bool local, const Body& body) {
   size_t longest = 0;
   for (const Segment& s : segments) longest = std::max(longest, s.length());
   tape.pool->ParallelFor(segments.size() * kv_heads, 1, [&](size_t begin, size_t end, int) {
-    std::vector<float> scratch(AttentionBlocks(config) * kQueryBlock * longest);
+    std::vector<float> scratch(AttentionScratch(config, longest));
     for (size_t i = begin; i < end; ++i) {
       const Segment& s = segments[i / kv_heads];
       Head head;
@@ -72,12 +71,13 @@ void ForEachBlock(const Head& head, const Body& body) {
 }
 
 // p [rows, keys] = softmax of the block's scores over what each query sees; the rest is zero.
-// `capped` (null where there is no cap or no need) gets the scores that the softmax was taken of.
-void Probabilities(const Head& head, const Block& block, const float* q, const float* k, float* p,
-                   float* capped, const DenseKernels& dense) {
+// `keys_t` has the keys transposed, [D, length]. `capped` (null where there is no cap or no need)
+// gets the scores that the softmax was taken of.
+void Probabilities(const Head& head, const Block& block, const float* q, const float* keys_t,
+                   float* p, float* capped, const DenseKernels& dense) {
   const size_t keys = block.keys();
-  dense.gemm_nt(block.rows, keys, head.dim, head.scale, q + block.row * head.q_stride,
-                head.q_stride, k + block.first * head.kv_stride, head.kv_stride, false, p, keys);
+  dense.gemm_nn(block.rows, keys, head.dim, head.scale, q + block.row * head.q_stride,
+                head.q_stride, keys_t + block.first, head.length, false, p, keys);
   if (head.cap > 0) {
     dense.soft_cap_row(head.cap, p, block.rows * keys);
     if (capped != nullptr) std::copy(p, p + block.rows * keys, capped);
@@ -93,10 +93,13 @@ void Probabilities(const Head& head, const Block& block, const float* q, const f
 
 void AttendForward(const Head& head, const float* q, const float* k, const float* v, float* o,
                    float* scratch, const DenseKernels& dense) {
+  float* keys_t = scratch;
+  float* p = keys_t + head.dim * head.length;
+  dense.transpose(head.length, head.dim, k, head.kv_stride, keys_t, head.length);
   for (size_t h = 0; h < head.queries; ++h, q += head.dim, o += head.dim) {
     ForEachBlock(head, [&](const Block& block) {
-      Probabilities(head, block, q, k, scratch, nullptr, dense);
-      dense.gemm_nn(block.rows, head.dim, block.keys(), 1, scratch, block.keys(),
+      Probabilities(head, block, q, keys_t, p, nullptr, dense);
+      dense.gemm_nn(block.rows, head.dim, block.keys(), 1, p, block.keys(),
                     v + block.first * head.kv_stride, head.kv_stride, false,
                     o + block.row * head.q_stride, head.q_stride);
     });
@@ -112,8 +115,12 @@ struct HeadGradients {
 
 void AttendBackward(const Head& head, const float* q, const float* k, const float* v,
                     HeadGradients g, float* scratch, const DenseKernels& dense) {
-  float* p = scratch;
+  float* keys_t = scratch;
+  float* values_t = keys_t + head.dim * head.length;
+  float* p = values_t + head.dim * head.length;
   float* ds = p + kQueryBlock * head.length;
+  dense.transpose(head.length, head.dim, k, head.kv_stride, keys_t, head.length);
+  dense.transpose(head.length, head.dim, v, head.kv_stride, values_t, head.length);
   float* capped = head.cap > 0 ? ds + kQueryBlock * head.length : nullptr;
   for (size_t h = 0; h < head.queries; ++h, q += head.dim, g.d_o += head.dim, g.dq += head.dim) {
     ForEachBlock(head, [&](const Block& block) {
@@ -121,9 +128,9 @@ void AttendBackward(const Head& head, const float* q, const float* k, const floa
       const size_t from_key = block.first * head.kv_stride;
       const size_t from_query = block.row * head.q_stride;
       const float* d_o = g.d_o + from_query;
-      Probabilities(head, block, q, k, p, capped, dense);
-      dense.gemm_nt(rows, keys, head.dim, 1, d_o, head.q_stride, v + from_key, head.kv_stride,
-                    false, ds, keys);
+      Probabilities(head, block, q, keys_t, p, capped, dense);
+      dense.gemm_nn(rows, keys, head.dim, 1, d_o, head.q_stride, values_t + block.first,
+                    head.length, false, ds, keys);
       for (size_t i = 0; i < rows; ++i) {
         dense.softmax_grad_row(p + i * keys, ds + i * keys, keys);
       }

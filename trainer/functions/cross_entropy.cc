@@ -13,15 +13,15 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// -log softmax(logits)[target] with the model's cap on logits, which are replaced by the gradient.
-// `capped` is scratch.
-double LossOfRow(size_t target, size_t vocab, float* logits, std::vector<float>* capped,
-                 const Tape& tape) {
+// -log softmax(logits)[target] with the model's cap on logits, which are replaced by the gradient
+// divided by `scale`. `capped` is scratch.
+double LossOfRow(size_t target, size_t vocab, float* logits, float* scale,
+                 std::vector<float>* capped, const Tape& tape) {
   const float cap = tape.model->config().output_cap;
-  if (cap == 0) return tape.dense->cross_entropy_row(logits, vocab, target);
+  if (cap == 0) return tape.dense->cross_entropy_row(logits, vocab, target, scale);
   tape.dense->soft_cap_row(cap, logits, vocab);
   capped->assign(logits, logits + vocab);
-  const double loss = tape.dense->cross_entropy_row(logits, vocab, target);
+  const double loss = tape.dense->cross_entropy_row(logits, vocab, target, scale);
   tape.dense->soft_cap_grad_row(cap, capped->data(), vocab, logits);
   return loss;
 }
@@ -38,6 +38,7 @@ struct CrossEntropyFunction : torch::autograd::Function<CrossEntropyFunction> {
     at::Tensor logits = NewTensor(*tape, static_cast<int64_t>(std::min(chunk, labels)),
                                   static_cast<int64_t>(vocab));
     float* scores = logits.data_ptr<float>();
+    std::vector<float> scales(std::min(chunk, labels));
     for (size_t begin = 0; begin < labels; begin += chunk) {
       const size_t rows = std::min(chunk, labels - begin);
       tape->CheckStop();
@@ -48,12 +49,15 @@ struct CrossEntropyFunction : torch::autograd::Function<CrossEntropyFunction> {
         for (size_t i = first; i < last; ++i) {
           tape->label_losses[begin + i] =
               LossOfRow(static_cast<size_t>(tape->batch->targets[begin + i]), vocab,
-                        scores + i * vocab, &capped, *tape);
+                        scores + i * vocab, &scales[i], &capped, *tape);
         }
       });
       if (!wants_gradient) continue;
-      kernels::GemmInputGrad(*tape->pool, tape->precision, output, scores, rows,
-                             dx.data_ptr<float>() + begin * n, false);
+      float* out = dx.data_ptr<float>() + begin * n;
+      kernels::GemmInputGrad(*tape->pool, tape->precision, output, scores, rows, out, false);
+      for (size_t i = 0; i < rows; ++i, out += n) {
+        for (size_t j = 0; j < n; ++j) out[j] *= scales[i];
+      }
     }
     double sum = 0;
     for (const double loss : tape->label_losses) sum += loss;

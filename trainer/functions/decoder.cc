@@ -7,6 +7,7 @@
 #include <ATen/ops/index_select.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "trainer/functions/functions.h"
 #include "trainer/functions/tensor_pool.h"
@@ -56,32 +57,36 @@ at::Tensor PostNorm(const at::Tensor& x, const std::vector<float>& norm, Tape& t
   return norm.empty() ? x : RmsNorm(x, norm, tape);
 }
 
-at::Tensor AttentionBlock(const at::Tensor& x, size_t index, const at::Tensor& leaf, Tape& tape) {
+// What attention adds to the stream whose norm is `h`.
+at::Tensor AttentionBlock(const at::Tensor& h, size_t index, const at::Tensor& leaf, Tape& tape) {
   const inference::ModelConfig& config = tape.model->config();
   const inference::LayerWeights& layer = tape.model->layers()[index];
   const bool local = config.IsLocal(index);
-  const at::Tensor h = RmsNorm(x, layer.attn_norm, tape);
-  const at::Tensor q = Finish(LoraLinear(h, leaf, layer.attn_q, tape), layer.attn_q_bias,
-                              layer.attn_q_norm, config.n_heads, local, tape);
-  const at::Tensor k = Finish(LoraLinear(h, leaf, layer.attn_k, tape), layer.attn_k_bias,
-                              layer.attn_k_norm, config.n_kv_heads, local, tape);
-  const at::Tensor v = AddBias(LoraLinear(h, leaf, layer.attn_v, tape), layer.attn_v_bias);
-  return PostNorm(LoraLinear(Attention(q, k, v, local, tape), leaf, layer.attn_output, tape),
+  std::vector<at::Tensor> y =
+      LoraLinears(h, leaf, {&layer.attn_q, &layer.attn_k, &layer.attn_v}, tape);
+  const at::Tensor q =
+      Finish(std::move(y[0]), layer.attn_q_bias, layer.attn_q_norm, config.n_heads, local, tape);
+  const at::Tensor k =
+      Finish(std::move(y[1]), layer.attn_k_bias, layer.attn_k_norm, config.n_kv_heads, local, tape);
+  const at::Tensor v = AddBias(std::move(y[2]), layer.attn_v_bias);
+  y.clear();
+  return PostNorm(LoraLinears(Attention(q, k, v, local, tape), leaf, {&layer.attn_output}, tape)[0],
                   layer.attn_post_norm, tape);
 }
 
-at::Tensor FeedForwardBlock(const at::Tensor& x, size_t index, const at::Tensor& leaf, Tape& tape) {
+at::Tensor FeedForwardBlock(const at::Tensor& h, size_t index, const at::Tensor& leaf, Tape& tape) {
   const inference::LayerWeights& layer = tape.model->layers()[index];
-  const at::Tensor h = RmsNorm(x, layer.ffn_norm, tape);
-  const at::Tensor gate = LoraLinear(h, leaf, layer.ffn_gate, tape);
-  const at::Tensor up = LoraLinear(h, leaf, layer.ffn_up, tape);
-  return PostNorm(LoraLinear(GatedUnit(gate, up, tape), leaf, layer.ffn_down, tape),
+  const std::vector<at::Tensor> y = LoraLinears(h, leaf, {&layer.ffn_gate, &layer.ffn_up}, tape);
+  return PostNorm(LoraLinears(GatedUnit(y[0], y[1], tape), leaf, {&layer.ffn_down}, tape)[0],
                   layer.ffn_post_norm, tape);
 }
 
 at::Tensor Layer(const at::Tensor& x, size_t index, const at::Tensor& leaf, Tape& tape) {
-  const at::Tensor middle = Sum(x, AttentionBlock(x, index, leaf, tape), tape);
-  return Sum(middle, FeedForwardBlock(middle, index, leaf, tape), tape);
+  const inference::LayerWeights& layer = tape.model->layers()[index];
+  auto [stream, h] = BranchNorm(x, layer.attn_norm, tape);
+  const at::Tensor middle = Sum(stream, AttentionBlock(h, index, leaf, tape), tape);
+  std::tie(stream, h) = BranchNorm(middle, layer.ffn_norm, tape);
+  return Sum(stream, FeedForwardBlock(h, index, leaf, tape), tape);
 }
 
 // Sum of the label losses as a scalar tensor, from the last layer's output.

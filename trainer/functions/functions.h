@@ -9,20 +9,31 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <initializer_list>
+#include <utility>
+#include <vector>
+
 #include "core/kernels/kernels.h"
 #include "trainer/functions/tape.h"
 
 namespace selvedge::trainer {
 
-// y [M, N] = x W^T + scale (x A^T) B^T. `weight` is one of the model's; if the layout has a target
-// for it, the backward pass adds dA and dB of every group to the tape's slot gradients, one
+// y [M, N] = x W^T + scale (x A^T) B^T for each of `weights`, which are of the model's and share
+// their input; the gradient of x is gathered in one tensor. Where the layout has a target for a
+// weight, the backward pass adds dA and dB of every group to the tape's slot gradients, one
 // sequence after the other. `leaf` is any tensor that requires a gradient: it puts the first
-// adapted layer on the tape and gets none itself.
-at::Tensor LoraLinear(const at::Tensor& x, const at::Tensor& leaf,
-                      const kernels::WeightView& weight, Tape& tape);
+// adapted layer on the tape and gets none itself. All results must be used.
+std::vector<at::Tensor> LoraLinears(const at::Tensor& x, const at::Tensor& leaf,
+                                    std::initializer_list<const kernels::WeightView*> weights,
+                                    Tape& tape);
 
 // y [R, n] = x / sqrt(mean(x^2) + eps) * weight over the n columns. `weight` must outlive the tape.
 at::Tensor RmsNorm(const at::Tensor& x, const std::vector<float>& weight, Tape& tape);
+
+// {x, RmsNorm(x)}: where a branch leaves the residual stream. The two gradients of x are added in
+// place.
+std::pair<at::Tensor, at::Tensor> BranchNorm(const at::Tensor& x, const std::vector<float>& weight,
+                                             Tape& tape);
 
 // y = a + b, both [M, n].
 at::Tensor Sum(const at::Tensor& a, const at::Tensor& b, Tape& tape);
@@ -41,9 +52,12 @@ at::Tensor GatedUnit(const at::Tensor& gate, const at::Tensor& up, Tape& tape);
 at::Tensor Attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, bool local,
                      Tape& tape);
 inline constexpr size_t kQueryBlock = 64;
-// Scratch of one thread in Attention: blocks of [kQueryBlock, longest sequence] floats.
-inline size_t AttentionBlocks(const inference::ModelConfig& config) {
-  return config.attention_cap > 0 ? 3 : 2;
+// Scratch of one thread in Attention, in floats, for sequences of up to `longest` rows: a block of
+// probabilities, one of their gradients and, with a cap, one of scores; keys and values,
+// transposed.
+inline size_t AttentionScratch(const inference::ModelConfig& config, size_t longest) {
+  const size_t blocks = config.attention_cap > 0 ? 3 : 2;
+  return (blocks * kQueryBlock + 2 * config.head_dim) * longest;
 }
 
 // Sum of -log softmax(x W^T)[target] over the label rows x [L, n_embd] as a scalar, W the model's

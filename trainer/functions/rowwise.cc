@@ -13,46 +13,81 @@ using torch::autograd::variable_list;
 
 constexpr size_t kRowGrain = 16;
 
+at::Tensor Normed(const at::Tensor& x, const std::vector<float>& weight, const Tape& tape) {
+  at::Tensor y = NewTensor(tape, x.size(0), x.size(1));
+  const size_t n = weight.size();
+  const float eps = tape.model->config().norm_eps;
+  const float* in = x.data_ptr<float>();
+  float* out = y.data_ptr<float>();
+  tape.pool->ParallelFor(static_cast<size_t>(x.size(0)), kRowGrain,
+                         [&](size_t begin, size_t end, int) {
+                           for (size_t i = begin; i < end; ++i) {
+                             kernels::RmsNorm(in + i * n, weight.data(), eps, 1, n, out + i * n);
+                           }
+                         });
+  return y;
+}
+
+// Gradient of the norm's input; `stream`, if it is defined, is added.
+at::Tensor NormGradient(const at::Tensor& x, const std::vector<float>& weight, const at::Tensor& dy,
+                        const at::Tensor& stream, const Tape& tape) {
+  at::Tensor dx = NewTensor(tape, x.size(0), x.size(1));
+  const size_t n = weight.size();
+  const float eps = tape.model->config().norm_eps;
+  const float* in = x.data_ptr<float>();
+  const float* din = dy.data_ptr<float>();
+  const float* add = stream.defined() ? stream.data_ptr<float>() : nullptr;
+  float* dout = dx.data_ptr<float>();
+  tape.pool->ParallelFor(static_cast<size_t>(x.size(0)), kRowGrain,
+                         [&](size_t begin, size_t end, int) {
+                           for (size_t i = begin; i < end; ++i) {
+                             tape.dense->rms_norm_grad_row(in + i * n, weight.data(), din + i * n,
+                                                           eps, n, dout + i * n);
+                             for (size_t j = i * n; add != nullptr && j < (i + 1) * n; ++j)
+                               dout[j] += add[j];
+                           }
+                         });
+  return dx;
+}
+
+void SaveForNorm(AutogradContext* ctx, const at::Tensor& x, const std::vector<float>* weight,
+                 Tape* tape) {
+  ctx->save_for_backward({x});
+  ctx->saved_data["weight"] = reinterpret_cast<int64_t>(weight);
+  ctx->saved_data["tape"] = reinterpret_cast<int64_t>(tape);
+}
+
+at::Tensor NormGradient(AutogradContext* ctx, const at::Tensor& dy, const at::Tensor& stream) {
+  const auto* weight =
+      reinterpret_cast<const std::vector<float>*>(ctx->saved_data["weight"].toInt());
+  const auto* tape = reinterpret_cast<const Tape*>(ctx->saved_data["tape"].toInt());
+  return NormGradient(ctx->get_saved_variables()[0], *weight, dy.contiguous(), stream, *tape);
+}
+
 struct RmsNormFunction : torch::autograd::Function<RmsNormFunction> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x,
                             const std::vector<float>* weight, Tape* tape) {
-    at::Tensor y = NewTensor(*tape, x.size(0), x.size(1));
-    const size_t n = weight->size();
-    const float eps = tape->model->config().norm_eps;
-    const float* in = x.data_ptr<float>();
-    float* out = y.data_ptr<float>();
-    tape->pool->ParallelFor(
-        static_cast<size_t>(x.size(0)), kRowGrain, [&](size_t begin, size_t end, int) {
-          for (size_t i = begin; i < end; ++i) {
-            kernels::RmsNorm(in + i * n, weight->data(), eps, 1, n, out + i * n);
-          }
-        });
-    ctx->save_for_backward({x});
-    ctx->saved_data["weight"] = reinterpret_cast<int64_t>(weight);
-    ctx->saved_data["tape"] = reinterpret_cast<int64_t>(tape);
-    return y;
+    SaveForNorm(ctx, x, weight, tape);
+    return Normed(x, *weight, *tape);
   }
 
   static variable_list backward(AutogradContext* ctx, variable_list gradients) {
-    const at::Tensor dy = gradients[0].contiguous();
-    const at::Tensor x = ctx->get_saved_variables()[0];
-    const auto* weight =
-        reinterpret_cast<const std::vector<float>*>(ctx->saved_data["weight"].toInt());
-    auto* tape = reinterpret_cast<Tape*>(ctx->saved_data["tape"].toInt());
-    at::Tensor dx = NewTensor(*tape, x.size(0), x.size(1));
-    const size_t n = weight->size();
-    const float eps = tape->model->config().norm_eps;
-    const float* in = x.data_ptr<float>();
-    const float* din = dy.data_ptr<float>();
-    float* dout = dx.data_ptr<float>();
-    tape->pool->ParallelFor(static_cast<size_t>(x.size(0)), kRowGrain,
-                            [&](size_t begin, size_t end, int) {
-                              for (size_t i = begin; i < end; ++i) {
-                                tape->dense->rms_norm_grad_row(in + i * n, weight->data(),
-                                                               din + i * n, eps, n, dout + i * n);
-                              }
-                            });
-    return {dx, at::Tensor(), at::Tensor()};
+    return {NormGradient(ctx, gradients[0], at::Tensor()), at::Tensor(), at::Tensor()};
+  }
+};
+
+struct BranchNormFunction : torch::autograd::Function<BranchNormFunction> {
+  static variable_list forward(AutogradContext* ctx, const at::Tensor& x,
+                               const std::vector<float>* weight, Tape* tape) {
+    SaveForNorm(ctx, x, weight, tape);
+    return {x, Normed(x, *weight, *tape)};
+  }
+
+  // The gradient of the stream always exists: every block is added to it.
+  static variable_list backward(AutogradContext* ctx, variable_list gradients) {
+    const at::Tensor stream = gradients[0].contiguous();
+    if (!gradients[1].defined()) return {stream, at::Tensor(), at::Tensor()};
+    return {NormGradient(ctx, gradients[1], stream), at::Tensor(), at::Tensor()};
   }
 };
 
@@ -176,6 +211,12 @@ struct SumFunction : torch::autograd::Function<SumFunction> {
 
 at::Tensor RmsNorm(const at::Tensor& x, const std::vector<float>& weight, Tape& tape) {
   return RmsNormFunction::apply(x, &weight, &tape);
+}
+
+std::pair<at::Tensor, at::Tensor> BranchNorm(const at::Tensor& x, const std::vector<float>& weight,
+                                             Tape& tape) {
+  variable_list both = BranchNormFunction::apply(x, &weight, &tape);
+  return {std::move(both[0]), std::move(both[1])};
 }
 
 at::Tensor Sum(const at::Tensor& a, const at::Tensor& b, Tape& tape) {

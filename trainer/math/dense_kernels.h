@@ -1,7 +1,8 @@
 #pragma once
-// Dense f32 arithmetic around the frozen base: products by Eigen and the row operations that
-// training needs beside core/kernels. One body (dense_kernels.inc), compiled once for each
-// instruction set; the table is picked by core::ActiveIsa.
+// Dense f32 arithmetic around the frozen base: the products of attention and of LoRA's matrices and
+// the row operations that training needs beside core/kernels. One body (dense_products.inc,
+// dense_kernels.inc), compiled once for each instruction set; the table is picked by
+// core::ActiveIsa.
 //
 // Contract that the trainer's reproducibility rests on: the result of a call depends only on the
 // values and the sizes given, never on where the rows lie in memory or on the thread.
@@ -13,7 +14,7 @@
 namespace selvedge::trainer {
 
 struct DenseKernels {
-  // C (+)= alpha A[M,K] B[N,K]^T
+  // C (+)= alpha A[M,K] B[N,K]^T; made for a small N and a large K
   void (*gemm_nt)(size_t m, size_t n, size_t k, float alpha, const float* a, size_t lda,
                   const float* b, size_t ldb, bool accumulate, float* c, size_t ldc);
   // C (+)= alpha A[M,K] B[K,N]
@@ -22,13 +23,16 @@ struct DenseKernels {
   // C (+)= alpha A[K,M]^T B[K,N]
   void (*gemm_tn)(size_t m, size_t n, size_t k, float alpha, const float* a, size_t lda,
                   const float* b, size_t ldb, bool accumulate, float* c, size_t ldc);
+  // dst[cols, rows] = src[rows, cols]^T
+  void (*transpose)(size_t rows, size_t cols, const float* src, size_t lds, float* dst, size_t ldd);
 
   // x = softmax(x), n values in place.
   void (*softmax_row)(float* x, size_t n);
   // dp = p * (dp - <p, dp>): gradient of softmax_row at its output p, in place in dp.
   void (*softmax_grad_row)(const float* p, float* dp, size_t n);
-  // Returns -log softmax(x)[target] and replaces x by its gradient softmax(x) - onehot(target).
-  double (*cross_entropy_row)(float* x, size_t n, size_t target);
+  // Returns -log softmax(x)[target] and replaces x by its gradient, softmax(x) - onehot(target),
+  // divided by `scale`: whoever multiplies the row by a matrix scales the shorter result instead.
+  double (*cross_entropy_row)(float* x, size_t n, size_t target, float* scale);
   // dx of out = x / sqrt(mean(x^2) + eps) * weight.
   void (*rms_norm_grad_row)(const float* x, const float* weight, const float* dy, float eps,
                             size_t n, float* dx);

@@ -1,7 +1,5 @@
 // The dense kernels for the instruction set that the whole build targets.
 
-#include <Eigen/Core>
-
 #include "trainer/math/dense_kernels.h"
 
 namespace selvedge::trainer {

@@ -314,7 +314,7 @@ TEST_F(Functions, LoraLinearHasTheGradientsOfItsFormula) {
       return along;
     };
     at::Tensor leaf = Leaf(x, rows(), static_cast<int64_t>(in));
-    LoraLinear(leaf, leaf, *target.weight, tape_)
+    LoraLinears(leaf, leaf, {target.weight}, tape_)[0]
         .backward(Leaf(direction, rows(), static_cast<int64_t>(out)));
     Values xd(x.begin(), x.end()), ad(a.begin(), a.end()), bd(b.begin(), b.end());
     const auto difference = [&](Values& values, size_t at, size_t first, size_t last) {

@@ -84,6 +84,21 @@ TEST(DenseKernels, ProductsDoNotDependOnWhereTheRowsLie) {
   }
 }
 
+TEST(DenseKernels, TransposesEveryShape) {
+  for (const DenseKernels* table : Tables()) {
+    for (const size_t rows : {1, 4, 7, 16}) {
+      for (const size_t cols : {1, 3, 8, 21}) {
+        const auto x = Random(rows * cols, 6);
+        std::vector<float> out(rows * cols);
+        table->transpose(rows, cols, x.data(), cols, out.data(), rows);
+        for (size_t i = 0; i < rows * cols; ++i) {
+          EXPECT_EQ(out[i % cols * rows + i / cols], x[i]) << rows << " " << cols;
+        }
+      }
+    }
+  }
+}
+
 TEST(DenseKernels, SoftmaxAgreesWithDoubleAtEveryLength) {
   for (const DenseKernels* table : Tables()) {
     for (size_t n = 1; n < 70; ++n) {
@@ -103,12 +118,13 @@ TEST(DenseKernels, CrossEntropyAgreesWithDouble) {
     const size_t n = 83;
     const auto x = Random(n, 4, 5);
     auto gradient = x;
-    const double loss = table->cross_entropy_row(gradient.data(), n, 7);
+    float scale = 0;
+    const double loss = table->cross_entropy_row(gradient.data(), n, 7, &scale);
     double sum = 0;
     for (const float v : x) sum += std::exp(static_cast<double>(v));
     EXPECT_NEAR(loss, std::log(sum) - x[7], 1e-5);
     for (size_t i = 0; i < n; ++i) {
-      EXPECT_NEAR(gradient[i], std::exp(static_cast<double>(x[i])) / sum - (i == 7), 2e-7);
+      EXPECT_NEAR(scale * gradient[i], std::exp(static_cast<double>(x[i])) / sum - (i == 7), 2e-7);
     }
   }
 }
@@ -117,7 +133,8 @@ TEST(DenseKernels, CrossEntropyOfANanIsNotFinite) {
   for (const DenseKernels* table : Tables()) {
     auto x = Random(40, 4);
     x[3] = std::nanf("");
-    EXPECT_FALSE(std::isfinite(table->cross_entropy_row(x.data(), x.size(), 7)));
+    float scale = 0;
+    EXPECT_FALSE(std::isfinite(table->cross_entropy_row(x.data(), x.size(), 7, &scale)));
   }
 }
 
