@@ -5,6 +5,7 @@
 
 #include <new>
 
+#include "core/memory.h"
 #include "trainer/run/training_run.h"
 
 namespace selvedge::trainer {
@@ -30,6 +31,7 @@ class LibTorchTrainer final : public Trainer {
       // All heavy work runs on our own pool, whose idle threads sleep. ATen keeps to the calling
       // thread, because OpenMP's workers spin after each small addition and take the pool's cores.
       at::set_num_threads(1);
+      core::DropLibraryPages();
       return RunTraining(*model, groups, config, checkpoint, host);
     } catch (const std::bad_alloc&) {
       return LimitError("training: out of memory; set a memory limit to use smaller micro-batches");

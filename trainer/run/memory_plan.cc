@@ -9,9 +9,11 @@ namespace selvedge::trainer {
 namespace {
 
 constexpr size_t kMiB = 1 << 20;
-// Resident before the first tensor, measured on Debian 12: LibTorch with its libraries 170 MiB, the
-// SDK with a vocabulary of 49,152 and what the start of a run leaves in the heap.
-constexpr size_t kRuntimeBytes = 216 * kMiB;
+// Resident beside the model when LibTorch has just been loaded, measured on Debian 12: LibTorch with
+// its libraries 170 MiB, the rest is the SDK with a vocabulary of 49,152 and the start of a run.
+constexpr size_t kLoadingBytes = 216 * kMiB;
+// The same once the pages of libraries that nothing reads again are dropped.
+constexpr size_t kRuntimeBytes = 120 * kMiB;
 // More rows make the products with the base only a few percent faster, fewer than half of them
 // markedly slower.
 constexpr size_t kMaxRows = 512;
@@ -45,7 +47,7 @@ class Planner {
   Planner(const inference::Model& model, const LoraLayout& layout, size_t longest_rows, int threads)
       : model_(model), layout_(layout), longest_(std::max<size_t>(1, longest_rows)) {
     attention_ = static_cast<size_t>(std::max(1, threads)) *
-                 (AttentionBlocks(model.config()) * kQueryBlock * longest_ +
+                 (AttentionScratch(model.config(), longest_) +
                   (model.config().output_cap > 0 ? model.config().n_vocab : 0)) *
                  sizeof(float);
     fixed_ = kRuntimeBytes + model.file().bytes().bytes().size() +
@@ -54,6 +56,8 @@ class Planner {
   }
 
   size_t fixed() const { return fixed_; }
+  // What no plan can go below.
+  size_t loading() const { return kLoadingBytes + model_.file().bytes().bytes().size(); }
   size_t group() const { return layout_.trained() * sizeof(float); }
 
   size_t Peak(const MemoryPlan& plan) const {
@@ -125,7 +129,7 @@ size_t RowBytes(const inference::Model& model, const LoraLayout& layout, size_t 
 Result<MemoryPlan> PlanMemory(const inference::Model& model, const LoraLayout& layout,
                               size_t longest_rows, int threads, int64_t memory_limit_mb) {
   const Planner planner(model, layout, longest_rows, threads);
-  const size_t least = planner.Least().peak_bytes;
+  const size_t least = std::max(planner.Least().peak_bytes, planner.loading());
   if (memory_limit_mb == 0) {
     return planner.Fastest(std::max(least, planner.fixed() + kComfortableBytes));
   }

@@ -8,11 +8,11 @@
 namespace selvedge::trainer {
 namespace {
 
-// Deep and narrow, so that the rows of its micro-batches weigh tens of MiB.
+// Deep, so that the rows of its micro-batches weigh more than what loading LibTorch takes.
 testing::TinyShape DeepShape() {
   testing::TinyShape shape;
   shape.n_layers = 24;
-  shape.n_ff = 640;
+  shape.n_ff = 1792;
   shape.n_ctx = 512;
   return shape;
 }
@@ -31,14 +31,16 @@ class Memory : public ::testing::Test {
 };
 
 TEST_F(Memory, SmallerLimitsRecomputeMoreThenTakeFewerRowsUntilTheyAreRefused) {
-  const auto free = PlanMemory(*model_, layout_, 100, 1, 0);
+  // So many threads that their scratch alone is more than loading takes: that floor is not met.
+  constexpr int kThreads = 2000;
+  const auto free = PlanMemory(*model_, layout_, 100, kThreads, 0);
   ASSERT_TRUE(free.ok());
   EXPECT_EQ(free->max_rows, 512u);
   EXPECT_EQ(free->recomputed_layers, 0u);
   MemoryPlan last = *free;
   bool recomputed = false, fewer = false;
   for (auto mb = static_cast<int64_t>(free->peak_bytes >> 20) + 1; mb > 0; --mb) {
-    const auto plan = PlanMemory(*model_, layout_, 100, 1, mb);
+    const auto plan = PlanMemory(*model_, layout_, 100, kThreads, mb);
     if (!plan.ok()) {
       EXPECT_EQ(plan.status().code(), StatusCode::kLimit);
       EXPECT_NE(plan.status().message().find("need " + std::to_string(mb + 1) + " MB"),
@@ -61,8 +63,8 @@ TEST_F(Memory, SmallerLimitsRecomputeMoreThenTakeFewerRowsUntilTheyAreRefused) {
 
 TEST_F(Memory, ARecomputedLayerKeepsItsInputOnly) {
   const size_t all = RowBytes(*model_, layout_, 0), one_less = RowBytes(*model_, layout_, 1);
-  // 2 x 64 norm inputs, 64 + 2 x 32 of q, k, v, 2 x 640 of gate and up, 7 h's; then 64 floats.
-  EXPECT_EQ(all - one_less, 4u * (128 + 128 + 1280 + 7 - 64));
+  // 2 x 64 norm inputs, 64 + 2 x 32 of q, k, v, 2 x 1792 of gate and up, 7 h's; then 64 floats.
+  EXPECT_EQ(all - one_less, 4u * (128 + 128 + 3584 + 7 - 64));
 }
 
 TEST_F(Memory, ARunThatWouldPassTheLimitIsRefusedBeforeItStarts) {
