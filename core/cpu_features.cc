@@ -13,8 +13,8 @@
 namespace selvedge::core {
 namespace {
 
-constexpr Isa kAll[] = {Isa::kScalar,     Isa::kAvx2, Isa::kAvx512,
-                        Isa::kAvx512Vnni, Isa::kNeon, Isa::kNeonDot};
+constexpr Isa kAll[] = {Isa::kScalar, Isa::kAvx2,    Isa::kAvx512, Isa::kAvx512Vnni,
+                        Isa::kNeon,   Isa::kDotProd, Isa::kI8mm};
 
 #if defined(__x86_64__)
 
@@ -45,9 +45,12 @@ Isa Detect() {
 Isa Detect() {
 #if defined(__linux__)
   constexpr unsigned long kAsimdDp = 1ul << 20;  // HWCAP_ASIMDDP
-  if ((::getauxval(AT_HWCAP) & kAsimdDp) != 0) return Isa::kNeonDot;
-#endif
+  constexpr unsigned long kI8mm = 1ul << 13;     // HWCAP2_I8MM
+  if ((::getauxval(AT_HWCAP) & kAsimdDp) == 0) return Isa::kNeon;
+  return (::getauxval(AT_HWCAP2) & kI8mm) != 0 ? Isa::kI8mm : Isa::kDotProd;
+#else
   return Isa::kNeon;
+#endif
 }
 
 #else
@@ -106,8 +109,10 @@ const char* IsaName(Isa isa) {
       return "avx512vnni";
     case Isa::kNeon:
       return "neon";
-    case Isa::kNeonDot:
-      return "neondot";
+    case Isa::kDotProd:
+      return "dotprod";
+    case Isa::kI8mm:
+      return "i8mm";
   }
   return "scalar";
 }

@@ -6,10 +6,10 @@
 namespace selvedge::core {
 
 // Ordered: a higher one includes what the lower ones of its family can do.
-enum class Isa { kScalar, kAvx2, kAvx512, kAvx512Vnni, kNeon, kNeonDot };
+enum class Isa { kScalar, kAvx2, kAvx512, kAvx512Vnni, kNeon, kDotProd, kI8mm };
 
 // The best that processor, system and build allow;
-// SELVEDGE_FORCE_ISA=scalar|avx2|avx512|avx512vnni|neon|neondot lowers it (an ISA that is not
+// SELVEDGE_FORCE_ISA=scalar|avx2|avx512|avx512vnni|neon|dotprod|i8mm lowers it (an ISA that is not
 // available is ignored). Chosen once.
 Isa ActiveIsa();
 bool IsaAvailable(Isa isa);  // processor and system can run it

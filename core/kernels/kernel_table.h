@@ -47,7 +47,7 @@ struct IntegerPanel {
   size_t cols;
   size_t max_tokens;
 };
-constexpr size_t PanelScales(size_t k) { return k / 16 * 2; }
+constexpr size_t PanelScales(size_t k) { return k / 16 * 2 + k / 128; }
 
 using PackPanelFn = void (*)(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
                              uint8_t* panel, float* scales);
@@ -93,6 +93,7 @@ struct TypeKernels {
   PackPanelFn pack_panel;     // null: KernelTable::integer_panel is not for this type
   MultiplyPanelFn multiply_panel;
   int32_t panel_offset;
+  bool panel_as_dots = false;  // multiply_panel gives each token the bits of dot_rows_i8
 };
 
 struct TypeTable {
@@ -155,5 +156,8 @@ const KernelTable& ScalarTable();
 const KernelTable& Avx2Table();
 const KernelTable& Avx512Table();
 const KernelTable& Avx512VnniTable();
+const KernelTable& NeonTable();
+const KernelTable& DotProdTable();
+const KernelTable& I8mmTable();
 
 }  // namespace selvedge::kernels

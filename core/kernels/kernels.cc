@@ -27,6 +27,13 @@ const KernelTable& TableFor(core::Isa isa) {
       return Avx512Table();
     case core::Isa::kAvx512Vnni:
       return Avx512VnniTable();
+#elif defined(SELVEDGE_KERNELS_ARM)
+    case core::Isa::kNeon:
+      return NeonTable();
+    case core::Isa::kDotProd:
+      return DotProdTable();
+    case core::Isa::kI8mm:
+      return I8mmTable();
 #endif
     default:
       return ScalarTable();

@@ -75,12 +75,11 @@ QuantizedActivations Slice(ActivationForm form, const QuantizedActivations& x, s
 }
 
 // The most tokens that dot products are for; more go through panels.
-// Panels sum whole blocks one after the other, which is the order of Q4_0's dot products too.
-size_t FewTokens(const KernelTable& table, core::DType type, RowSums sums) {
-  const bool panel_in_order = type == core::DType::kQ4_0 && table.integer_panel != nullptr;
-  if (sums == RowSums::kAsAlone) return panel_in_order ? kFewTokens : SIZE_MAX;
-  const bool in_order = type == core::DType::kQ4_0 || type == core::DType::kQ8_0;
-  return in_order && !panel_in_order ? kInOrderTokens : kFewTokens;
+size_t FewTokens(const TypeKernels& kernels, RowSums sums) {
+  if (kernels.panel_as_dots) return kFewTokens;
+  if (sums == RowSums::kAsAlone) return SIZE_MAX;
+  const bool in_order = kernels.type == core::DType::kQ4_0 || kernels.type == core::DType::kQ8_0;
+  return in_order ? kInOrderTokens : kFewTokens;
 }
 
 void FewTokensFloat(const KernelTable& table, core::ThreadPool& pool, const WeightView& w,
@@ -191,7 +190,7 @@ void MatMul(const KernelTable& table, core::ThreadPool& pool, const WeightView& 
             size_t m, float* y, RowSums sums) {
   if (m == 0 || w.rows == 0) return;
   const TypeKernels& kernels = KernelsOf(table, w.type);
-  const size_t few = FewTokens(table, w.type, sums);
+  const size_t few = FewTokens(kernels, sums);
   if (kernels.activations == ActivationForm::kF32) {
     if (m > few) return GemmForward(table, pool, w, x, m, y);
     return FewTokensFloat(table, pool, w, x, m, y);

@@ -12,8 +12,9 @@ namespace selvedge::kernels {
 
 inline std::vector<core::Isa> AvailableIsas() {
   std::vector<core::Isa> isas;
-  for (const core::Isa isa : {core::Isa::kScalar, core::Isa::kAvx2, core::Isa::kAvx512,
-                              core::Isa::kAvx512Vnni, core::Isa::kNeon, core::Isa::kNeonDot}) {
+  for (const core::Isa isa :
+       {core::Isa::kScalar, core::Isa::kAvx2, core::Isa::kAvx512, core::Isa::kAvx512Vnni,
+        core::Isa::kNeon, core::Isa::kDotProd, core::Isa::kI8mm}) {
     if (core::IsaAvailable(isa)) isas.push_back(isa);
   }
   return isas;

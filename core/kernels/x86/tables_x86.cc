@@ -30,8 +30,10 @@ constexpr TypeKernels Floats(DType type, DequantizeFn dequantize, DotRowsF32Fn d
 
 constexpr TypeKernels Blocks32(DType type, DequantizeFn dequantize, DotRowsI8Fn dots,
                                PackPanelFn pack = nullptr, MultiplyPanelFn multiply = nullptr,
-                               int32_t offset = 0) {
-  return {type, ActivationForm::kBlocks32, dequantize, nullptr, dots, pack, multiply, offset};
+                               int32_t offset = 0, bool panel_as_dots = false) {
+  return {
+      type,         ActivationForm::kBlocks32, dequantize, nullptr, dots, pack, multiply, offset,
+      panel_as_dots};
 }
 
 constexpr TypeKernels Blocks256(DType type, DequantizeFn dequantize, DotRowsI8Fn dots,
@@ -68,7 +70,7 @@ constexpr TypeKernels kVnniRows[] = {
     Blocks32(DType::kQ8_0, DequantizeQ8_Avx512, DotRowsQ8_Avx512Vnni, PackPanelQ8_Avx512Vnni,
              MultiplyPanel_Avx512Vnni, 128),
     Blocks32(DType::kQ4_0, DequantizeQ4_Avx512, DotRowsQ4_Avx512Vnni, PackPanelQ4_Avx512Vnni,
-             MultiplyPanel_Avx512Vnni, 8),
+             MultiplyPanel_Avx512Vnni, 8, /*panel_as_dots=*/true),
     Blocks32(DType::kQ4_1, DequantizeQ4_1_Avx2, DotRowsQ4_1_Avx512Vnni),
     Blocks32(DType::kQ5_0, DequantizeQ5_0_Avx2, DotRowsQ5_0_Avx512Vnni),
     Blocks32(DType::kQ5_1, DequantizeQ5_1_Avx2, DotRowsQ5_1_Avx512Vnni),
