@@ -54,8 +54,8 @@ Result<std::map<std::string, Halves>> Pair(const gguf::File& file) {
     if (!is_a && !is_b) return FormatError(where + ": must end with .lora_a or .lora_b");
     const std::string base_name = tensor.name.substr(0, tensor.name.size() - kSuffixA.size());
     if (!PlaceOfGguf(base_name).has_value()) {
-      if (base_name == "token_embd.weight" || base_name == "output.weight") {
-        return IncompatibleError(where + ": LoRA of embedding and output is not supported");
+      if (base_name == "token_embd.weight") {
+        return IncompatibleError(where + ": LoRA of the embedding is not supported");
       }
       return FormatError(where + ": is no linear layer of the base");
     }

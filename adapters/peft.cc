@@ -39,7 +39,7 @@ Status Refuse(const std::string& name) {
                                    {"modules_to_save", "a full module"},
                                    {"base_layer", "a full module"},
                                    {".bias", "a bias"},
-                                   {"lm_head.", "LoRA of the output layer"},
+                                   {"lm_head.weight", "a full output layer"},
                                    {"embed_tokens.", "LoRA of an embedding"}};
   for (const Feature& feature : kFeatures) {
     if (name.find(feature.mark) == std::string::npos) continue;

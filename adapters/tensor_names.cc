@@ -16,10 +16,13 @@ constexpr Module kModules[] = {
     {"ffn_gate", "mlp.gate_proj", Width::kEmbedding, Width::kFeedForward},
     {"ffn_up", "mlp.up_proj", Width::kEmbedding, Width::kFeedForward},
     {"ffn_down", "mlp.down_proj", Width::kFeedForward, Width::kEmbedding},
+    {"output", "lm_head", Width::kEmbedding, Width::kVocabulary, false},
 };
 
 // Architectures of this family whose converter leaves the rows alone.
 constexpr std::string_view kUnpermuted[] = {"qwen2", "qwen3", "gemma2", "gemma3"};
+
+constexpr std::string_view kWeightSuffix = ".weight";
 
 bool Consume(std::string_view* text, std::string_view prefix) {
   if (!text->starts_with(prefix)) return false;
@@ -65,6 +68,23 @@ void Reorder(const Place& place, const BaseShape& base, uint32_t rank, bool to_g
   }
 }
 
+// The place that `name` spells: `blocks`, a layer's number, a point and the module's name, or the
+// name alone outside the blocks.
+std::optional<Place> FindPlace(std::string_view name, std::string_view blocks,
+                               const char* Module::*module_name) {
+  Place place;
+  const bool in_blocks = Consume(&name, blocks);
+  if (in_blocks && (!ConsumeNumber(&name, &place.layer) || !Consume(&name, "."))) {
+    return std::nullopt;
+  }
+  for (const Module& module : kModules) {
+    if (module.in_blocks != in_blocks || name != module.*module_name) continue;
+    place.module = &module;
+    return place;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 const char* Module::short_name() const {
@@ -72,40 +92,25 @@ const char* Module::short_name() const {
 }
 
 std::string Place::GgufName() const {
-  return "blk." + std::to_string(layer) + "." + module->gguf + ".weight";
+  const std::string block = module->in_blocks ? "blk." + std::to_string(layer) + "." : "";
+  return block + module->gguf + ".weight";
 }
 
 std::string Place::HuggingFaceName() const {
-  return "model.layers." + std::to_string(layer) + "." + module->hugging_face;
+  const std::string block = module->in_blocks ? "model.layers." + std::to_string(layer) + "." : "";
+  return block + module->hugging_face;
 }
 
 std::span<const Module> AllModules() { return kModules; }
 
 std::optional<Place> PlaceOfGguf(std::string_view name) {
-  Place place;
-  if (!Consume(&name, "blk.") || !ConsumeNumber(&name, &place.layer) || !Consume(&name, ".")) {
-    return std::nullopt;
-  }
-  for (const Module& module : kModules) {
-    if (name != std::string(module.gguf) + ".weight") continue;
-    place.module = &module;
-    return place;
-  }
-  return std::nullopt;
+  if (!name.ends_with(kWeightSuffix)) return std::nullopt;
+  name.remove_suffix(kWeightSuffix.size());
+  return FindPlace(name, "blk.", &Module::gguf);
 }
 
 std::optional<Place> PlaceOfHuggingFace(std::string_view name) {
-  Place place;
-  if (!Consume(&name, "model.layers.") || !ConsumeNumber(&name, &place.layer) ||
-      !Consume(&name, ".")) {
-    return std::nullopt;
-  }
-  for (const Module& module : kModules) {
-    if (name != module.hugging_face) continue;
-    place.module = &module;
-    return place;
-  }
-  return std::nullopt;
+  return FindPlace(name, "model.layers.", &Module::hugging_face);
 }
 
 Status CheckBase(const BaseShape& base) {

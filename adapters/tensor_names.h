@@ -1,6 +1,6 @@
 #pragma once
-// The linear layers that LoRA may adapt, by their names in GGUF and in Hugging Face models, and the
-// row order in which llama's q and k differ between the two.
+// The linear layers that LoRA may adapt - those of the blocks and the head - by their names in GGUF
+// and in Hugging Face models, and the row order in which llama's q and k differ between the two.
 
 #include <cstdint>
 #include <optional>
@@ -16,22 +16,23 @@
 namespace selvedge::adapters {
 
 // What a side of a weight matrix is as wide as.
-enum class Width { kEmbedding, kHeads, kKvHeads, kFeedForward };
+enum class Width { kEmbedding, kHeads, kKvHeads, kFeedForward, kVocabulary };
 
 struct Module {
   const char* gguf;          // "attn_q"
   const char* hugging_face;  // "self_attn.q_proj"
   Width in, out;
+  bool in_blocks = true;           // once in every layer; false: once in the model
   const char* short_name() const;  // "q_proj", as in PEFT's target_modules
 };
 
-// One module in one layer.
+// One module in one layer, or the head.
 struct Place {
-  uint32_t layer = 0;
+  uint32_t layer = 0;  // 0 for the head
   const Module* module = nullptr;
 
-  std::string GgufName() const;         // "blk.0.attn_q.weight"
-  std::string HuggingFaceName() const;  // "model.layers.0.self_attn.q_proj"
+  std::string GgufName() const;         // "blk.0.attn_q.weight", "output.weight"
+  std::string HuggingFaceName() const;  // "model.layers.0.self_attn.q_proj", "lm_head"
 };
 
 std::span<const Module> AllModules();

@@ -83,6 +83,7 @@ class Model {
     return token_embedding_;
   }                                                              // [n_vocab, n_embd]
   const kernels::WeightView& output() const { return output_; }  // same as above when tied
+  bool tied() const { return output_.data == token_embedding_.data; }
   const std::vector<float>& output_norm() const { return output_norm_; }
   // Bytes of the matrices that one decoded token reads.
   size_t bytes_per_token() const { return bytes_per_token_; }
@@ -91,7 +92,7 @@ class Model {
   const RopeTable& rope(bool local, int64_t n_ctx) const;
 
   // The weight that a LoRA tensor of this GGUF name adds to; null if there is none. Embeddings take
-  // no LoRA (nor does the output if it is tied to them).
+  // no LoRA. "output.weight" is the product that makes the logits, also where its matrix is tied.
   const kernels::WeightView* FindWeight(const std::string& base_name) const;
 
  private:

@@ -118,6 +118,7 @@ class ModelLoader {
                                         {{config().n_vocab, &model_->token_embedding_}}));
     SELVEDGE_RETURN_IF_ERROR(
         TakeVector("output_norm.weight", config().n_embd, &model_->output_norm_));
+    model_->by_name_["output.weight"] = &model_->output_;
     if (file().FindTensor("output.weight") == nullptr) {
       model_->output_ = model_->token_embedding_;
       return OkStatus();
@@ -125,7 +126,6 @@ class ModelLoader {
     model_->bytes_per_token_ = 0;  // of the embedding, a token reads one row only
     SELVEDGE_RETURN_IF_ERROR(
         TakeMatrix("output.weight", config().n_embd, {{config().n_vocab, &model_->output_}}));
-    model_->by_name_["output.weight"] = &model_->output_;
     return OkStatus();
   }
 

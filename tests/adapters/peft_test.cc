@@ -64,7 +64,8 @@ TEST(Peft, ReadsAModuleAndPermutesItsRows) {
   EXPECT_EQ(tensor.b, (std::vector<float>{0, 0, 2, 2, 1, 1, 3, 3, 4, 4, 6, 6, 5, 5, 7, 7}));
 }
 
-// SOURCE: huggingface/peft 5d602fd, read and not run: utils/save_and_load.py (keys "base_model.model."
+// SOURCE: huggingface/peft 5d602fd, read and not run: utils/save_and_load.py (keys
+// "base_model.model."
 // + module + ".lora_A.weight") and tuners/lora/layer.py (lora_A [r, in], lora_B [out, r]).
 TEST(Peft, WritesTheNamesAndShapesThatPeftsSourceGives) {
   const auto files = SerializePeft(SampleAdapter(), SampleBase());
@@ -72,7 +73,7 @@ TEST(Peft, WritesTheNamesAndShapesThatPeftsSourceGives) {
   const auto file = safetensors::File::Parse(core::MappedFile::Wrap(files->weights, "t"));
   ASSERT_TRUE(file.ok()) << file.status().message();
   EXPECT_EQ((*file)->metadata(), (std::map<std::string, std::string>{{"format", "pt"}}));
-  ASSERT_EQ((*file)->tensors().size(), 28u);
+  ASSERT_EQ((*file)->tensors().size(), 30u);
   const auto shape = [&](const std::string& name) {
     const auto* tensor = (*file)->FindTensor(name);
     return tensor == nullptr ? std::vector<uint64_t>() : tensor->shape;
@@ -83,12 +84,14 @@ TEST(Peft, WritesTheNamesAndShapesThatPeftsSourceGives) {
   EXPECT_EQ(shape(prefix + "self_attn.k_proj.lora_B.weight"), (Shape{4, 2}));
   EXPECT_EQ(shape(prefix + "mlp.down_proj.lora_A.weight"), (Shape{2, 12}));
   EXPECT_EQ(shape(prefix + "mlp.down_proj.lora_B.weight"), (Shape{8, 2}));
+  EXPECT_EQ(shape("base_model.model.lm_head.lora_A.weight"), (Shape{2, 8}));
+  EXPECT_EQ(shape("base_model.model.lm_head.lora_B.weight"), (Shape{20, 2}));
   const Json config = Json::parse(files->config);
   EXPECT_EQ(config["peft_type"], "LORA");
   EXPECT_EQ(config["r"], 2);
   EXPECT_TRUE(config["lora_alpha"].is_number_integer());
-  EXPECT_EQ(config["target_modules"],
-            (Json{"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}));
+  EXPECT_EQ(config["target_modules"], (Json{"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj",
+                                            "up_proj", "down_proj", "lm_head"}));
 }
 
 TEST(Peft, RoundTripsByteForByte) {
@@ -236,7 +239,7 @@ TEST(PeftWeights, TensorsOfOtherFeaturesAreNamed) {
   const auto no = StatusCode::kIncompatible;
   ExpectWeights(extra(q + "lora_magnitude_vector"), no, "DoRA");
   ExpectWeights(extra("base_model.model.model.embed_tokens.lora_embedding_A"), no, "embedding");
-  ExpectWeights(extra("base_model.model.lm_head.lora_A.weight"), no, "output layer");
+  ExpectWeights(extra("base_model.model.lm_head.weight"), no, "full output layer");
   ExpectWeights(extra("base_model.model.lm_head.modules_to_save.weight"), no, "full module");
   ExpectWeights(extra("../../etc/passwd"), StatusCode::kFormat, "no LoRA tensor");
   ExpectWeights(extra(q + "../lora_A.weight"), StatusCode::kFormat, "no LoRA tensor");

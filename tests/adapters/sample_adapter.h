@@ -23,12 +23,16 @@ inline uint32_t SampleWidth(Width width) {
       return 12;
     case Width::kKvHeads:
       return 4;
-    default:
+    case Width::kVocabulary:
+      return 20;
+    case Width::kEmbedding:
+    case Width::kHeads:
       return 8;
   }
+  return 0;
 }
 
-// Every module of both layers, sorted by name.
+// Every module of both layers and the head, sorted by name.
 inline LoraAdapter SampleAdapter(uint32_t rank = 2, float alpha = 4) {
   LoraAdapter adapter;
   adapter.architecture = "llama";
@@ -37,6 +41,7 @@ inline LoraAdapter SampleAdapter(uint32_t rank = 2, float alpha = 4) {
   float value = 0;
   for (uint32_t layer = 0; layer < 2; ++layer) {
     for (const Module& module : AllModules()) {
+      if (!module.in_blocks && layer > 0) continue;
       LoraTensor tensor;
       tensor.base_name = Place{layer, &module}.GgufName();
       tensor.rank = rank;

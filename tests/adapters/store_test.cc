@@ -52,7 +52,7 @@ TEST_F(Store, ReadsWhatItWrote) {
   EXPECT_TRUE(SameTensors(read->adapter, SampleAdapter()));
   EXPECT_EQ(WriteManifest(read->manifest), WriteManifest(manifest_));
   EXPECT_EQ(read->manifest.rank, 2u);
-  EXPECT_EQ(read->manifest.target_modules.size(), 7u);
+  EXPECT_EQ(read->manifest.target_modules.size(), 8u);
 }
 
 TEST_F(Store, LeavesOnlyItsFilesAndNoStaging) {
@@ -175,7 +175,7 @@ TEST_F(Store, TensorsOtherThanTheDeclaredOnesAreRefused) {
   manifest.tensors = manifest_.tensors - 1;
   Resign(path_, manifest, key_);
   EXPECT_EQ(Read().status().code(), StatusCode::kFormat);
-  EXPECT_THAT(Read().status().message(), HasSubstr("14 weights, the manifest declares 13"));
+  EXPECT_THAT(Read().status().message(), HasSubstr("15 weights, the manifest declares 14"));
   manifest = manifest_;
   manifest.target_modules.pop_back();
   Resign(path_, manifest, key_);

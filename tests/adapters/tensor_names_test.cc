@@ -13,6 +13,10 @@ TEST(TensorNames, TranslateBothWays) {
   EXPECT_EQ(place->layer, 17u);
   EXPECT_EQ(place->HuggingFaceName(), "model.layers.17.mlp.down_proj");
   EXPECT_STREQ(place->module->short_name(), "down_proj");
+  const auto head = PlaceOfGguf("output.weight");
+  ASSERT_TRUE(head.has_value());
+  EXPECT_EQ(head->HuggingFaceName(), "lm_head");
+  EXPECT_STREQ(head->module->short_name(), "lm_head");
   for (const Module& module : AllModules()) {
     const Place original{3, &module};
     EXPECT_EQ(PlaceOfGguf(original.GgufName())->module, &module);
@@ -25,12 +29,14 @@ TEST(TensorNames, OtherSpellingsAreNotPlaces) {
        {"", "blk.0.attn_q", "blk.0.attn_q.bias", "blk.00.attn_q.weight", "blk.-1.attn_q.weight",
         "blk.+1.attn_q.weight", "blk..attn_q.weight", "blk.4294967296.attn_q.weight",
         "blk.0.attn_qx.weight", "blk.0.attn_q.weight.", "../blk.0.attn_q.weight",
-        "BLK.0.attn_q.weight", "blk.0.attn_norm.weight", "token_embd.weight"}) {
+        "BLK.0.attn_q.weight", "blk.0.attn_norm.weight", "token_embd.weight", "blk.0.output.weight",
+        "attn_q.weight", "output", "output.bias"}) {
     EXPECT_FALSE(PlaceOfGguf(name).has_value()) << name;
   }
   for (const char* name : {"", "model.layers.0.self_attn.q_proj.", "model.layers.0.q_proj",
                            "model.layers.01.self_attn.q_proj", "layers.0.self_attn.q_proj",
-                           "model.layers.0.self_attn.../q_proj"}) {
+                           "model.layers.0.self_attn.../q_proj", "model.layers.0.lm_head",
+                           "self_attn.q_proj", "lm_head."}) {
     EXPECT_FALSE(PlaceOfHuggingFace(name).has_value()) << name;
   }
 }
