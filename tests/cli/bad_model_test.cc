@@ -148,9 +148,9 @@ TEST(BadModelFile, InfiniteLogitsAreAnErrorAndNoText) {
     std::memcpy(&value, model.data() + OffsetOf(model, place), sizeof value);
     return value;
   };
-  // The data end with the last layer's ffn_down, Q8_0 (34 bytes for 32 values); a vector's offset
+  // The data end with the head, Q8_0 (34 bytes for 32 values); a vector's offset
   // stands behind one dimension and its type.
-  const char* const last = "blk.4.ffn_down.weight";
+  const char* const last = "output.weight";
   const uint64_t last_bytes =
       read({last, kFirstDimension}) * read({last, kFirstDimension + 8}) / 32 * 34;
   const uint64_t data = model.size() - read({last, kMatrixOffset}) - last_bytes;

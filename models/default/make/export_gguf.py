@@ -2,6 +2,8 @@
 
     python3 export_gguf.py --checkpoint RUN/checkpoint.pt --tokenizer OUT/tokenizer.model --out FILE.gguf [--type q8_0|f32]
 
+The head, tied to the embedding in training, is written as a tensor of its own ("output.weight"): adapters of the head are then
+adapters of a tensor of the file, which llama.cpp needs.
 Rotary positions were trained on adjacent pairs, which is GGUF's order for llama: nothing is permuted.
 Q8_0: blocks of 32 values, scale = max|x| / 127 stored as f16, values rounded half away from zero.
 """
@@ -104,6 +106,7 @@ def main():
     ap.add_argument("--type", choices=TYPES, default="q8_0")
     args = ap.parse_args()
     params = torch.load(args.checkpoint)["params"]
+    params["output"] = params["token_embd"]
     table, blobs, offset = b"", [], 0
     for name, tensor in params.items():
         x = tensor.numpy()
