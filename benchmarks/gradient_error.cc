@@ -83,7 +83,7 @@ int Run(const char* path, size_t rows, int threads) {
   const auto fast = Gradient(*setup, rows, pool, kernels::GemmPrecision::kFast);
   double worst = 0;
   size_t begin = 0;
-  for (const size_t end : setup->layout.TensorEnds()) {
+  for (const auto& [end, rate] : setup->layout.Blocks()) {
     worst = std::max(worst, RelativeDistance(fast, exact, begin, end));
     begin = end;
   }

@@ -37,6 +37,9 @@ struct Config {
   float alpha = 16;
   std::vector<std::string> target_modules;  // GGUF base tensor names, exact
   bool freeze_a = true;                     // FFA-LoRA; false trains A and B
+  // Public text in ids, each sequence as of <s>: a frozen A spans what the layers see on it. Empty:
+  // what the weights amplify most. Not looked at when a run goes on from a checkpoint.
+  std::vector<std::vector<int32_t>> basis_text;
   bool dp = true;
   privacy::PrivacyPlan
       plan;                  // steps, q, sigma, C; without dp only steps and sampling_rate are used
@@ -75,7 +78,7 @@ class Host {
 };
 
 struct Outcome {
-  bool stopped = false;  // ShouldStop became true; state is in the last checkpoint
+  bool stopped = false;  // ShouldStop became true; state is in the last checkpoint, if there was one
   int64_t steps_done = 0;
   int64_t label_tokens = 0;
   double label_tokens_per_s = 0;

@@ -90,12 +90,13 @@ at::Tensor Layer(const at::Tensor& x, size_t index, const at::Tensor& leaf, Tape
 }
 
 // Sum of the label losses as a scalar tensor, from the last layer's output.
-at::Tensor Loss(const at::Tensor& x, Tape& tape) {
+at::Tensor Loss(const at::Tensor& x, const at::Tensor& leaf, Tape& tape) {
   at::Tensor rows = at::empty({static_cast<int64_t>(tape.batch->label_rows.size())}, at::kLong);
   for (size_t i = 0; i < tape.batch->label_rows.size(); ++i) {
     rows.data_ptr<int64_t>()[i] = tape.batch->label_rows[i];
   }
-  return CrossEntropy(RmsNorm(at::index_select(x, 0, rows), tape.model->output_norm(), tape), tape);
+  return CrossEntropy(RmsNorm(at::index_select(x, 0, rows), tape.model->output_norm(), tape), leaf,
+                      tape);
 }
 
 // The first layers without a tape: the input of each, and the output of the last.
@@ -125,7 +126,7 @@ void ForwardBackward(Tape& tape) {
     start.requires_grad_(recomputed > 0);
     at::Tensor x = start;
     for (size_t i = recomputed; i < layers; ++i) x = Layer(x, i, leaf, tape);
-    Loss(x, tape).backward();
+    Loss(x, leaf, tape).backward();
     gradient = start.grad();
   }
   for (size_t i = recomputed; i-- > 0;) {
@@ -141,7 +142,7 @@ void ForwardBackward(Tape& tape) {
 
 void ForwardOnly(Tape& tape) {
   const at::NoGradGuard no_grad;
-  Loss(InputsOfFirstLayers(tape.model->layers().size(), tape).back(), tape);
+  Loss(InputsOfFirstLayers(tape.model->layers().size(), tape).back(), at::Tensor(), tape);
 }
 
 }  // namespace selvedge::trainer

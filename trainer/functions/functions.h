@@ -60,9 +60,11 @@ inline size_t AttentionScratch(const inference::ModelConfig& config, size_t long
   return (blocks * kQueryBlock + 2 * config.head_dim) * longest;
 }
 
-// Sum of -log softmax(x W^T)[target] over the label rows x [L, n_embd] as a scalar, W the model's
-// output matrix. Logits exist for LabelChunk rows at a time; their gradient is taken at once.
-at::Tensor CrossEntropy(const at::Tensor& x, Tape& tape);
+// Sum of -log softmax(x W^T + scale (x A^T) B^T)[target] over the label rows x [L, n_embd] as a
+// scalar, W the model's output matrix, A and B the head's adapter if the layout has one. Logits
+// exist for at most LabelChunk rows at a time; all gradients are taken at once, those of A and B
+// into the tape's slot gradients. `leaf` as in LoraLinear.
+at::Tensor CrossEntropy(const at::Tensor& x, const at::Tensor& leaf, Tape& tape);
 // It is smaller where memory is scarce enough for recomputation; results are the same bits.
 inline constexpr size_t LabelChunk(size_t recomputed_layers) {
   return recomputed_layers > 0 ? 128 : 256;

@@ -1,6 +1,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "trainer/functions/functions.h"
+#include "trainer/functions/lora_products.h"
 #include "trainer/functions/tensor_pool.h"
 
 namespace selvedge::trainer {
@@ -8,86 +9,6 @@ namespace {
 
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
-
-// B of a target as [r, out].
-std::vector<float> TransposedB(const LoraTarget& target, const Tape& tape) {
-  const size_t r = tape.layout->rank();
-  std::vector<float> transposed(r * target.out);
-  tape.dense->transpose(target.out, r, tape.b(target), r, transposed.data(), target.out);
-  return transposed;
-}
-
-// h = x A^T and y += scale h B^T of every sequence. One product per sequence: its shape, and so its
-// order of additions, must not depend on what else is in the micro-batch.
-void AddLora(const LoraTarget& target, const float* x, float* h, float* y, Tape& tape) {
-  const size_t r = tape.layout->rank();
-  const auto& segments = tape.batch->segments;
-  const std::vector<float> b = TransposedB(target, tape);
-  tape.pool->ParallelFor(segments.size(), 1, [&](size_t begin, size_t end, int) {
-    for (size_t i = begin; i < end; ++i) {
-      const Segment& s = segments[i];
-      float* h_s = h + s.begin * r;
-      tape.dense->gemm_nt(s.length(), r, target.in, 1, x + s.begin * target.in, target.in,
-                          tape.a(target), target.in, false, h_s, r);
-      tape.dense->gemm_nn(s.length(), target.out, r, tape.layout->scale(), h_s, r, b.data(),
-                          target.out, true, y + s.begin * target.out, target.out);
-    }
-  });
-}
-
-// What the backward pass of one target reads and writes; rows are those of the micro-batch.
-struct LoraRows {
-  const float* x;  // null if A is frozen
-  const float* h;
-  const float* dy;
-  float* dx;  // null if the input needs no gradient
-};
-
-// dB += scale dy^T h of one sequence. The product is made with `out` along its rows, where it is as
-// wide as the vectors, and turned over on its way into the gradient; `scratch` is for that.
-void AddGradientOfB(const LoraTarget& target, const Segment& s, const LoraRows& rows, float* db,
-                    std::vector<float>* scratch, const Tape& tape) {
-  const size_t r = tape.layout->rank();
-  scratch->resize(2 * r * target.out);
-  float* wide = scratch->data();
-  float* turned = wide + r * target.out;
-  tape.dense->gemm_tn(r, target.out, s.length(), tape.layout->scale(), rows.h + s.begin * r, r,
-                      rows.dy + s.begin * target.out, target.out, false, wide, target.out);
-  tape.dense->transpose(r, target.out, wide, target.out, turned, r);
-  for (size_t i = 0; i < r * target.out; ++i) db[i] += turned[i];
-}
-
-// With u = scale dy B: dx += u A, and for the group of each sequence dB += scale dy^T h and
-// dA += u^T x.
-void AddLoraGradients(const LoraTarget& target, const LoraRows& rows, Tape& tape) {
-  const size_t r = tape.layout->rank();
-  const MicroBatch& batch = *tape.batch;
-  const std::vector<float> b = TransposedB(target, tape);
-  tape.pool->ParallelFor(batch.slots.size(), 1, [&](size_t begin, size_t end, int) {
-    std::vector<float> u, scratch;
-    for (size_t slot = begin; slot < end; ++slot) {
-      float* gradient = tape.slot_gradients[slot];
-      for (size_t i = batch.slots[slot].begin; i < batch.slots[slot].end; ++i) {
-        const Segment& s = batch.segments[i];
-        AddGradientOfB(target, s, rows, gradient + target.b_offset, &scratch, tape);
-        if (rows.x == nullptr && rows.dx == nullptr) continue;
-        u.resize(s.length() * r);
-        tape.dense->gemm_nt(s.length(), r, target.out, tape.layout->scale(),
-                            rows.dy + s.begin * target.out, target.out, b.data(), target.out, false,
-                            u.data(), r);
-        if (rows.dx != nullptr) {
-          tape.dense->gemm_nn(s.length(), target.in, r, 1, u.data(), r, tape.a(target), target.in,
-                              true, rows.dx + s.begin * target.in, target.in);
-        }
-        if (rows.x != nullptr) {
-          tape.dense->gemm_tn(r, target.in, s.length(), 1, u.data(), r,
-                              rows.x + s.begin * target.in, target.in, true,
-                              gradient + target.a_offset, target.in);
-        }
-      }
-    }
-  });
-}
 
 // What is remembered of each weight between forward and backward, by position.
 struct Product {
@@ -109,8 +30,9 @@ struct LinearFunction : torch::autograd::Function<LinearFunction> {
                            y.data_ptr<float>());
       if (product.target != nullptr) {
         at::Tensor h = NewTensor(*tape, x.size(0), static_cast<int64_t>(tape->layout->rank()));
-        AddLora(*product.target, x.data_ptr<float>(), h.data_ptr<float>(), y.data_ptr<float>(),
-                *tape);
+        tape->Observe(*product.target, x.data_ptr<float>(), tape->batch->segments);
+        AddLora(*product.target, tape->batch->segments, x.data_ptr<float>(), h.data_ptr<float>(),
+                y.data_ptr<float>(), *tape);
         saved.push_back(h);
       }
       outputs.push_back(y);
@@ -146,7 +68,7 @@ struct LinearFunction : torch::autograd::Function<LinearFunction> {
                                dx.data_ptr<float>(), !first);
       }
       if (p.target == nullptr) continue;
-      AddLoraGradients(*p.target,
+      AddLoraGradients(*p.target, tape->batch->segments, tape->batch->slots,
                        {x, saved[adapted++].data_ptr<float>(), dy_data,
                         dx.defined() ? dx.data_ptr<float>() : nullptr},
                        *tape);

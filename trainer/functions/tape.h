@@ -23,6 +23,9 @@ class TensorPool;
 // Thrown by CheckStop, through LibTorch's autograd engine, to whoever started the pass.
 struct StopRequested {};
 
+using InputObserver =
+    std::function<void(const LoraTarget&, const float* x, std::span<const Segment> segments)>;
+
 struct Tape {
   const inference::Model* model = nullptr;
   const LoraLayout* layout = nullptr;
@@ -38,6 +41,9 @@ struct Tape {
   const inference::RotaryAngles* local_angles = nullptr;
   const float* frozen = nullptr;   // A's that are not trained
   const float* trained = nullptr;  // [P]
+  // Called in the forward pass with the input x [M, in] of each adapted layer and the segments of
+  // its rows; empty: nobody looks.
+  InputObserver observer;
   // Where the backward pass adds: one gradient [P] for each slot of the batch.
   std::span<float* const> slot_gradients;
   // Where the forward pass writes: -log p of every label, [L].
@@ -46,6 +52,9 @@ struct Tape {
   // Asked before every product with a base weight: the longest stretch of work without a look.
   void CheckStop() const {
     if (should_stop != nullptr && (*should_stop)()) throw StopRequested();
+  }
+  void Observe(const LoraTarget& target, const float* x, std::span<const Segment> segments) const {
+    if (observer) observer(target, x, segments);
   }
   const float* a(const LoraTarget& target) const {
     return (layout->freeze_a() ? frozen : trained) + target.a_offset;

@@ -12,36 +12,41 @@ using RowMatrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::Ro
 
 constexpr int kSubspaceIterations = 4;
 
-// Rows of the result are an orthonormal basis of the rows of `m` [r, n].
-RowMatrix Orthonormal(const RowMatrix& m) {
-  const Eigen::MatrixXd columns = m.transpose().cast<double>();
+}  // namespace
+
+void Orthonormalize(size_t r, size_t in, float* m) {
+  Eigen::Map<RowMatrix> rows(m, static_cast<Eigen::Index>(r), static_cast<Eigen::Index>(in));
+  const Eigen::MatrixXd columns = rows.transpose().cast<double>();
   const Eigen::HouseholderQR<Eigen::MatrixXd> qr(columns);
   const Eigen::MatrixXd q =
       qr.householderQ() * Eigen::MatrixXd::Identity(columns.rows(), columns.cols());
-  return q.transpose().cast<float>();
+  rows = q.transpose().cast<float>();
 }
 
-}  // namespace
-
-std::vector<float> FrozenA(const LoraLayout& layout, uint64_t seed, core::ThreadPool& pool) {
+std::vector<float> RandomBasis(const LoraLayout& layout, uint64_t seed) {
   std::vector<float> frozen(layout.frozen());
-  const auto r = static_cast<Eigen::Index>(layout.rank());
   uint64_t stream = 0;
   for (const LoraTarget& target : layout.targets()) {
     core::SeededRandom random(seed, stream++);
-    RowMatrix basis(r, static_cast<Eigen::Index>(target.in));
-    for (Eigen::Index i = 0; i < basis.size(); ++i) {
-      basis.data()[i] = static_cast<float>(random.NextGaussian());
+    float* basis = frozen.data() + target.a_offset;
+    for (size_t i = 0; i < layout.rank() * target.in; ++i) {
+      basis[i] = static_cast<float>(random.NextGaussian());
     }
-    basis = Orthonormal(basis);
-    RowMatrix image(r, static_cast<Eigen::Index>(target.out));
+    Orthonormalize(layout.rank(), target.in, basis);
+  }
+  return frozen;
+}
+
+std::vector<float> WeightBasis(const LoraLayout& layout, uint64_t seed, core::ThreadPool& pool) {
+  std::vector<float> frozen = RandomBasis(layout, seed);
+  for (const LoraTarget& target : layout.targets()) {
+    float* basis = frozen.data() + target.a_offset;
+    std::vector<float> image(layout.rank() * target.out);
     for (int i = 0; i < kSubspaceIterations; ++i) {
-      kernels::GemmForward(pool, *target.weight, basis.data(), layout.rank(), image.data());
-      kernels::GemmInputGrad(pool, *target.weight, image.data(), layout.rank(), basis.data(),
-                             false);
-      basis = Orthonormal(basis);
+      kernels::GemmForward(pool, *target.weight, basis, layout.rank(), image.data());
+      kernels::GemmInputGrad(pool, *target.weight, image.data(), layout.rank(), basis, false);
+      Orthonormalize(layout.rank(), target.in, basis);
     }
-    std::copy(basis.data(), basis.data() + basis.size(), frozen.data() + target.a_offset);
   }
   return frozen;
 }

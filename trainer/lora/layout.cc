@@ -6,8 +6,13 @@
 namespace selvedge::trainer {
 namespace {
 
-// The trainer's decoder adapts the linear layers of the blocks; embeddings and norms are frozen.
-bool IsBlockLinear(const inference::Model& model, const kernels::WeightView* weight) {
+// The head's own step is larger: nothing comes after it, and what it writes is what is judged.
+constexpr double kHeadRate = 2;
+
+// The trainer's decoder adapts the linear layers of the blocks and the head; embeddings and norms
+// are frozen.
+bool IsLinear(const inference::Model& model, const kernels::WeightView* weight) {
+  if (weight == &model.output()) return true;
   for (const inference::LayerWeights& layer : model.layers()) {
     for (const auto* w : {&layer.attn_q, &layer.attn_k, &layer.attn_v, &layer.attn_output,
                           &layer.ffn_gate, &layer.ffn_up, &layer.ffn_down}) {
@@ -35,9 +40,9 @@ Result<LoraLayout> LoraLayout::Create(const inference::Model& model, const Confi
       return UsageError("training: target modules: '" + names[i] + "' is given twice");
     }
     const kernels::WeightView* weight = model.FindWeight(names[i]);
-    if (weight == nullptr || !IsBlockLinear(model, weight)) {
+    if (weight == nullptr || !IsLinear(model, weight)) {
       return UsageError("training: target modules: '" + names[i] +
-                        "' is no linear layer of the model's blocks");
+                        "' is no linear layer of the model");
     }
     const size_t limit = std::min(weight->rows, weight->cols);
     if (config.rank == 0 || config.rank > limit) {
@@ -50,18 +55,23 @@ Result<LoraLayout> LoraLayout::Create(const inference::Model& model, const Confi
     a_end += config.rank * target.in;
     target.b_offset = layout.trained_;
     layout.trained_ += config.rank * target.out;
+    target.is_head = weight == &model.output();
     layout.targets_.push_back(std::move(target));
   }
   return layout;
 }
 
-std::vector<size_t> LoraLayout::TensorEnds() const {
-  std::vector<size_t> ends;
+std::vector<Block> LoraLayout::Blocks() const {
+  std::vector<Block> blocks;
   for (const LoraTarget& target : targets_) {
-    if (!freeze_a_) ends.push_back(target.a_offset + rank_ * target.in);
-    ends.push_back(target.b_offset + rank_ * target.out);
+    if (!freeze_a_) blocks.push_back({target.a_offset + rank_ * target.in, 1});
+    const size_t rows = target.is_head ? target.out : 1;
+    const size_t block = rank_ * target.out / rows;
+    for (size_t i = 1; i <= rows; ++i) {
+      blocks.push_back({target.b_offset + i * block, target.is_head ? kHeadRate : 1});
+    }
   }
-  return ends;
+  return blocks;
 }
 
 const LoraTarget* LoraLayout::Find(const kernels::WeightView& weight) const {

@@ -22,6 +22,13 @@ struct LoraTarget {
   size_t out = 0;
   size_t a_offset = 0;  // into the trained vector, or into the frozen one
   size_t b_offset = 0;  // into the trained vector
+  bool is_head = false;
+};
+
+// Trained coordinates that share a second moment and a learning rate.
+struct Block {
+  size_t end = 0;   // in the trained vector; it begins where the one before ends
+  double rate = 1;  // relative to the schedule's
 };
 
 class LoraLayout {
@@ -35,8 +42,9 @@ class LoraLayout {
   size_t trained() const { return trained_; }  // P
   size_t frozen() const { return frozen_; }
   const std::vector<LoraTarget>& targets() const { return targets_; }
-  // Ends of the tensors in the trained vector, ascending.
-  std::vector<size_t> TensorEnds() const;
+  // Ascending, and without gaps: the tensors, and of the head's B each row apart. A row is a token,
+  // and what a person writes differs from what the base expects in few tokens by much.
+  std::vector<Block> Blocks() const;
   const LoraTarget* Find(const kernels::WeightView& weight) const;
 
   // Weights as data for the rest of the world.

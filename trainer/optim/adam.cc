@@ -52,12 +52,11 @@ Status MoveWeights(const AdamOptions& options, const GainOf& gain, OptimizerStat
 
 }  // namespace
 
-OptimizerState OptimizerState::Start(std::vector<float> weights, size_t tensors) {
+OptimizerState OptimizerState::Start(std::vector<float> weights) {
   OptimizerState state;
   state.first_moment.assign(weights.size(), 0.0f);
   state.second_moment.assign(weights.size(), 0.0f);
   state.average = weights;
-  state.moment_noise.resize(tensors);
   state.weights = std::move(weights);
   return state;
 }
@@ -88,27 +87,25 @@ Status DpAdam::Step(privacy::NoisedGradient gradient, double learning_rate,
   const double noise = gradient.noise_stddev() * gradient.noise_stddev();
   const double correction = 1 - std::pow(options_.beta2, static_cast<double>(next.updates));
   const double first_correction = 1 - std::pow(options_.beta1, static_cast<double>(next.updates));
+  next.moment_noise = options_.beta1 * options_.beta1 * next.moment_noise +
+                      (1 - options_.beta1) * (1 - options_.beta1) * noise;
+  const double left = next.moment_noise / (first_correction * first_correction);
   std::vector<double> gains;
   size_t begin = 0;
-  for (size_t tensor = 0; tensor < tensor_ends_.size(); ++tensor) {
-    const size_t end = tensor_ends_[tensor];
+  for (const Block& block : blocks_) {
     double sum = 0;
-    for (size_t i = begin; i < end; ++i) sum += next.second_moment[i];
-    const double mean = sum / static_cast<double>(end - begin) / correction;
+    for (size_t i = begin; i < block.end; ++i) sum += next.second_moment[i];
+    const double mean = sum / static_cast<double>(block.end - begin) / correction;
     const double signal = std::max(0.0, mean - noise);
     const double root = std::sqrt(std::max(signal, options_.noise_floor * noise));
-    double& moment_noise = next.moment_noise[tensor];
-    moment_noise = options_.beta1 * options_.beta1 * moment_noise +
-                   (1 - options_.beta1) * (1 - options_.beta1) * noise;
-    const double left = moment_noise / (first_correction * first_correction);
     const double share = signal > 0 ? signal / (signal + left) : 0;
-    gains.push_back(share * Gain(options_, learning_rate, root, next.updates));
-    begin = end;
+    gains.push_back(share * Gain(options_, block.rate * learning_rate, root, next.updates));
+    begin = block.end;
   }
-  size_t tensor = 0;
+  size_t block = 0;
   const auto gain = [&](size_t i) {
-    while (i >= tensor_ends_[tensor]) ++tensor;
-    return gains[tensor];
+    while (i >= blocks_[block].end) ++block;
+    return gains[block];
   };
   SELVEDGE_RETURN_IF_ERROR(MoveWeights(options_, gain, &next));
   *state = std::move(next);

@@ -11,6 +11,7 @@
 #include <selvedge/status.h>
 
 #include "privacy/mechanism.h"
+#include "trainer/lora/layout.h"
 
 namespace selvedge::trainer {
 
@@ -19,11 +20,11 @@ struct OptimizerState {
   std::vector<float> weights;
   std::vector<float> first_moment;
   std::vector<float> second_moment;
-  std::vector<float> average;        // of the iterates: what the run hands out
-  std::vector<double> moment_noise;  // variance of noise in first_moment, by tensor
-  int64_t updates = 0;               // steps taken, without the discarded ones
+  std::vector<float> average;  // of the iterates: what the run hands out
+  double moment_noise = 0;     // variance of noise in each number of first_moment
+  int64_t updates = 0;         // steps taken, without the discarded ones
 
-  static OptimizerState Start(std::vector<float> weights, size_t tensors);
+  static OptimizerState Start(std::vector<float> weights);
 };
 
 struct AdamOptions {
@@ -57,23 +58,23 @@ class MeanGradient {
 
 // Adam for private gradients. The known variance of the noise, (sigma C / divisor)^2, is subtracted
 // from the second moment before the root is taken (DP-AdamBC: Tang, Shpilevskiy, Lecuyer 2023,
-// arXiv 2312.14334), and the second moment is a mean over each tensor: where the noise is larger
+// arXiv 2312.14334), and the second moment is a mean over each block: where the noise is larger
 // than the signal, a coordinate's own estimate is mostly noise and makes steps of random size.
 //
-// The first moment is shrunk by the share of signal in it, S / (S + N) per tensor (Wiener's
+// The first moment is shrunk by the share of signal in it, S / (S + N) per block (Wiener's
 // filter), S the second moment less the noise variance and N the noise variance of the first
-// moment: a tensor without signal stays where it is instead of walking at random.
+// moment: a block without signal stays where it is instead of walking at random.
 class DpAdam {
  public:
-  // `tensor_ends`: where each tensor of the parameter vector ends, ascending; the last is P.
-  DpAdam(const AdamOptions& options, std::vector<size_t> tensor_ends)
-      : options_(options), tensor_ends_(std::move(tensor_ends)) {}
+  // `blocks` cover the parameter vector; the last ends at P.
+  DpAdam(const AdamOptions& options, std::vector<Block> blocks)
+      : options_(options), blocks_(std::move(blocks)) {}
   // kNumeric, with `state` as before, if the new weights would not be finite.
   Status Step(privacy::NoisedGradient gradient, double learning_rate, OptimizerState* state) const;
 
  private:
   AdamOptions options_;
-  std::vector<size_t> tensor_ends_;
+  std::vector<Block> blocks_;
 };
 
 // Adam as usual (Kingma and Ba 2015).

@@ -6,7 +6,7 @@
 namespace selvedge::trainer {
 namespace {
 
-constexpr double kDpRate = 0.02;
+constexpr double kDpRate = 0.008;
 constexpr double kPlainFrozenRate = 0.02;
 constexpr double kPlainRate = 0.003;
 

@@ -24,7 +24,7 @@ std::map<std::string, at::Tensor> _load_parameters(std::istream& in,
 namespace selvedge::trainer {
 namespace {
 
-constexpr int64_t kVersion = 2;
+constexpr int64_t kVersion = 3;
 
 // A checkpoint is this, the SHA-256 of the archive, the archive. LibTorch 1.13's zip reader reads
 // past the end of a truncated archive (AddressSanitizer, mz_zip_reader_init), so it is shown only
@@ -147,8 +147,7 @@ Result<std::vector<uint8_t>> SaveState(const RunState& state,
       {"first_moment", FromFloats(state.optimizer.first_moment)},
       {"second_moment", FromFloats(state.optimizer.second_moment)},
       {"average", FromFloats(state.optimizer.average)},
-      {"moment_noise", FromArray(state.optimizer.moment_noise.data(),
-                                 state.optimizer.moment_noise.size(), at::kDouble)},
+      {"moment_noise", FromArray(&state.optimizer.moment_noise, 1, at::kDouble)},
   };
   std::ostringstream out;
   torch::jit::_save_parameters(map, out, false);
@@ -156,7 +155,7 @@ Result<std::vector<uint8_t>> SaveState(const RunState& state,
 }
 
 Result<RunState> LoadState(const std::vector<uint8_t>& bytes, const core::Sha256Digest& fingerprint,
-                           size_t trained, size_t frozen, size_t tensors) {
+                           size_t trained, size_t frozen) {
   SELVEDGE_ASSIGN_OR_RETURN(std::string archive, Unseal(bytes));
   std::map<std::string, at::Tensor> map;
   try {
@@ -192,9 +191,8 @@ Result<RunState> LoadState(const std::vector<uint8_t>& bytes, const core::Sha256
   SELVEDGE_RETURN_IF_ERROR(
       ReadFloats(map, "second_moment", trained, &state.optimizer.second_moment));
   SELVEDGE_RETURN_IF_ERROR(ReadFloats(map, "average", trained, &state.optimizer.average));
-  state.optimizer.moment_noise.resize(tensors);
   SELVEDGE_RETURN_IF_ERROR(
-      Read(map, "moment_noise", at::kDouble, tensors, state.optimizer.moment_noise.data()));
+      Read(map, "moment_noise", at::kDouble, 1, &state.optimizer.moment_noise));
   return state;
 }
 

@@ -38,6 +38,6 @@ Result<std::vector<uint8_t>> SaveState(const RunState& state,
 // kIncompatible: made for another base, configuration or data. kFormat: not a checkpoint or
 // damaged.
 Result<RunState> LoadState(const std::vector<uint8_t>& bytes, const core::Sha256Digest& fingerprint,
-                           size_t trained, size_t frozen, size_t tensors);
+                           size_t trained, size_t frozen);
 
 }  // namespace selvedge::trainer

@@ -1,6 +1,7 @@
 #include "trainer/run/gradient_pass.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "trainer/functions/decoder.h"
 #include "trainer/functions/tensor_pool.h"
@@ -46,15 +47,31 @@ bool GradientPass::Run(const std::vector<Group>& groups, std::span<const uint32_
   return true;
 }
 
-void GradientPass::RunMicroBatch(const MicroBatch& batch, const std::vector<float>& frozen,
-                                 const std::vector<float>& trained,
-                                 const std::function<bool()>& should_stop) {
-  while (open_.size() < batch.slots.size()) {
-    open_.push_back({std::vector<float>(layout_.trained()), 0, 0});
+bool GradientPass::Observe(const std::vector<Group>& groups, const std::vector<float>& frozen,
+                           const std::vector<float>& trained,
+                           const std::function<bool()>& should_stop,
+                           const InputObserver& observer) {
+  std::vector<uint32_t> all(groups.size());
+  std::iota(all.begin(), all.end(), 0u);
+  Packer packer(groups, all, 0);
+  MicroBatch batch;
+  while (packer.Next(memory_.max_rows, memory_.max_slots, &batch)) {
+    if (batch.rows() == 0) continue;
+    Tape tape = MakeTape(batch, frozen, trained, should_stop);
+    tape.observer = observer;
+    try {
+      ForwardOnly(tape);
+    } catch (const StopRequested&) {
+      return false;
+    }
   }
-  if (batch.rows() == 0) return;
-  std::vector<float*> gradients;
-  for (size_t i = 0; i < batch.slots.size(); ++i) gradients.push_back(open_[i].gradient.data());
+  tensors_->Release();
+  return true;
+}
+
+Tape GradientPass::MakeTape(const MicroBatch& batch, const std::vector<float>& frozen,
+                            const std::vector<float>& trained,
+                            const std::function<bool()>& should_stop) {
   label_loss_.assign(batch.label_rows.size(), 0);
   for (const Segment& s : batch.segments) FillAngles(s.length());
   Tape tape;
@@ -71,8 +88,21 @@ void GradientPass::RunMicroBatch(const MicroBatch& batch, const std::vector<floa
   tape.local_angles = &local_angles_;
   tape.frozen = frozen.data();
   tape.trained = trained.data();
-  tape.slot_gradients = gradients;
   tape.label_losses = label_loss_;
+  return tape;
+}
+
+void GradientPass::RunMicroBatch(const MicroBatch& batch, const std::vector<float>& frozen,
+                                 const std::vector<float>& trained,
+                                 const std::function<bool()>& should_stop) {
+  while (open_.size() < batch.slots.size()) {
+    open_.push_back({std::vector<float>(layout_.trained()), 0, 0});
+  }
+  if (batch.rows() == 0) return;
+  std::vector<float*> gradients;
+  for (size_t i = 0; i < batch.slots.size(); ++i) gradients.push_back(open_[i].gradient.data());
+  Tape tape = MakeTape(batch, frozen, trained, should_stop);
+  tape.slot_gradients = gradients;
   ForwardBackward(tape);
   AddLosses(batch);
 }

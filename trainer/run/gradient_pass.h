@@ -36,12 +36,21 @@ class GradientPass {
            const std::function<bool()>& should_stop,
            const std::function<void(const GroupResult&)>& on_group);
 
+  // The forward pass alone over all of `groups`, as of step 0; `observer` sees the inputs of the
+  // adapted layers. Stops as Run does.
+  bool Observe(const std::vector<Group>& groups, const std::vector<float>& frozen,
+               const std::vector<float>& trained, const std::function<bool()>& should_stop,
+               const InputObserver& observer);
+
  private:
   struct OpenGroup {
     std::vector<float> gradient;
     int64_t labels = 0;
     double loss = 0;
   };
+  // What both passes need of a tape; writes label_loss_.
+  Tape MakeTape(const MicroBatch& batch, const std::vector<float>& frozen,
+                const std::vector<float>& trained, const std::function<bool()>& should_stop);
   void RunMicroBatch(const MicroBatch& batch, const std::vector<float>& frozen,
                      const std::vector<float>& trained, const std::function<bool()>& should_stop);
   void FillAngles(size_t positions);

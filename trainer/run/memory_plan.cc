@@ -9,8 +9,9 @@ namespace selvedge::trainer {
 namespace {
 
 constexpr size_t kMiB = 1 << 20;
-// Resident beside the model when LibTorch has just been loaded, measured on Debian 12: LibTorch with
-// its libraries 170 MiB, the rest is the SDK with a vocabulary of 49,152 and the start of a run.
+// Resident beside the model when LibTorch has just been loaded, measured on Debian 12: LibTorch
+// with its libraries 170 MiB, the rest is the SDK with a vocabulary of 49,152 and the start of a
+// run.
 constexpr size_t kLoadingBytes = 216 * kMiB;
 // The same once the pages of libraries that nothing reads again are dropped.
 constexpr size_t kRuntimeBytes = 120 * kMiB;

@@ -13,6 +13,7 @@
 #include "trainer/optim/schedule.h"
 #include "trainer/run/checkpoint.h"
 #include "trainer/run/gradient_pass.h"
+#include "trainer/run/input_basis.h"
 #include "trainer/run/validate.h"
 
 namespace selvedge::trainer {
@@ -104,14 +105,19 @@ Status TrainingRun::Start(const std::vector<uint8_t>& checkpoint) {
   }
   fingerprint_ = Fingerprint(model_, groups_, config_);
   if (!checkpoint.empty()) {
-    SELVEDGE_ASSIGN_OR_RETURN(state_, LoadState(checkpoint, fingerprint_, layout_.trained(),
-                                                layout_.frozen(), layout_.TensorEnds().size()));
+    SELVEDGE_ASSIGN_OR_RETURN(
+        state_, LoadState(checkpoint, fingerprint_, layout_.trained(), layout_.frozen()));
     saved_step_ = state_.step;
     return OkStatus();
   }
-  if (layout_.freeze_a()) state_.frozen = FrozenA(layout_, config_.seed, pool_);
-  state_.optimizer =
-      OptimizerState::Start(InitialWeights(layout_, config_.seed), layout_.TensorEnds().size());
+  if (layout_.freeze_a()) {
+    state_.frozen = config_.basis_text.empty() ? WeightBasis(layout_, config_.seed, pool_)
+                                               : InputBasis(
+                                                     layout_, config_.basis_text, config_.seed,
+                                                     [this] { return host_.ShouldStop(); }, pass_);
+    if (state_.frozen.empty()) return CancelledError("training: stopped before the first step");
+  }
+  state_.optimizer = OptimizerState::Start(InitialWeights(layout_, config_.seed));
   return OkStatus();
 }
 
@@ -156,7 +162,7 @@ Status TrainingRun::PrivateStep() {
       privacy::NoisedGradient noised,
       privacy::AddNoise(std::move(sum).Finish(), std::move(receipt), *random_));
   host_.OnRelease(noised);
-  return FinishStep(DpAdam(adam_, layout_.TensorEnds())
+  return FinishStep(DpAdam(adam_, layout_.Blocks())
                         .Step(std::move(noised), schedule_.Rate(state_.step), &state_.optimizer),
                     sums);
 }
@@ -280,7 +286,13 @@ Result<Outcome> RunTraining(const inference::Model& model, const std::vector<Gro
                             Config config, const std::vector<uint8_t>& checkpoint, Host& host) {
   SELVEDGE_ASSIGN_OR_RETURN(RunPlan plan, PlanRun(model, groups, &config));
   TrainingRun run(model, groups, config, std::move(plan.layout), plan.memory, host);
-  SELVEDGE_RETURN_IF_ERROR(run.Start(checkpoint));
+  const Status started = run.Start(checkpoint);
+  if (started.code() == StatusCode::kCancelled) {  // nothing was done, so there is nothing to save
+    Outcome outcome;
+    outcome.stopped = true;
+    return outcome;
+  }
+  SELVEDGE_RETURN_IF_ERROR(started);
   return run.Loop();
 }
 

@@ -191,6 +191,7 @@ Case MakeCase(bool freeze_a, core::DType type, uint32_t rank = 4,
   shape.family = family;
   auto model = testing::TinyModel(shape);
   Config config = testing::PlainConfig(*model, 1);
+  config.target_modules.push_back("output.weight");
   config.freeze_a = freeze_a;
   config.rank = rank;
   LoraLayout layout = *LoraLayout::Create(*model, config);
@@ -250,16 +251,27 @@ TEST(Decoder, FastProductsChangeGradientsByLessThanAThousandth) {
 }
 
 TEST(Decoder, PartialTargetsGiveTheSameGradients) {
-  Case s = MakeCase(true, core::DType::kQ8_0);
-  s.config.target_modules = {"blk.1.attn_v.weight", "blk.1.ffn_down.weight"};
-  s.layout = *LoraLayout::Create(*s.model, s.config);
-  s.frozen = RandomWeights(s.layout.frozen(), 0.1f, 8);
-  s.trained = RandomWeights(s.layout.trained(), 0.1f, 9);
-  const std::vector<Group> groups = testing::RandomGroups(*s.model, 2, 2, 20, 3);
-  const auto got = Gradients(*s.model, s.layout, groups, s.frozen, s.trained, {});
-  DoubleDecoder reference(*s.model, s.layout, s.frozen, s.trained);
-  for (size_t i = 0; i < groups.size(); ++i) {
-    EXPECT_LE(RelativeDistance(got[i].gradient, reference.Run(groups[i]).gradient), 1e-5);
+  const std::vector<std::vector<std::string>> choices = {
+      {"blk.1.attn_v.weight", "blk.1.ffn_down.weight"},
+      {"output.weight"},
+      {"blk.0.attn_k.weight", "output.weight"}};
+  for (const std::vector<std::string>& targets : choices) {
+    for (const size_t recomputed : {0, 1}) {
+      Case s = MakeCase(true, core::DType::kQ8_0);
+      s.config.target_modules = targets;
+      s.layout = *LoraLayout::Create(*s.model, s.config);
+      s.frozen = RandomWeights(s.layout.frozen(), 0.1f, 8);
+      s.trained = RandomWeights(s.layout.trained(), 0.1f, 9);
+      const std::vector<Group> groups = testing::RandomGroups(*s.model, 2, 2, 20, 3);
+      testing::PassOptions options;
+      options.recomputed_layers = recomputed;
+      const auto got = Gradients(*s.model, s.layout, groups, s.frozen, s.trained, options);
+      DoubleDecoder reference(*s.model, s.layout, s.frozen, s.trained);
+      for (size_t i = 0; i < groups.size(); ++i) {
+        EXPECT_LE(RelativeDistance(got[i].gradient, reference.Run(groups[i]).gradient), 1e-5)
+            << targets.back();
+      }
+    }
   }
 }
 
@@ -327,6 +339,7 @@ TEST(Decoder, GroupsWithoutLabelsHaveAZeroGradient) {
   }
 }
 
+// A chunk of logits then ends inside a sequence.
 TEST(Decoder, SequencesAsLongAsTheContextAreTrained) {
   const Case s = MakeCase(true, core::DType::kQ8_0);
   const std::vector<Group> groups =

@@ -236,8 +236,12 @@ TEST_F(Functions, AttentionHasTheGradientOfItsFormula) {
 }
 
 TEST_F(Functions, CrossEntropyHasTheGradientOfItsFormula) {
-  const size_t labels = 130, n = 64;  // more than one chunk
+  const size_t labels = 290, n = 64;  // more than one chunk
+  batch_.Clear();
+  for (const uint32_t length : {20u, 270u}) Append(length);
+  batch_.slots = {{0, 0, 1, true}, {1, 1, 2, true}};
   for (size_t i = 0; i < labels; ++i) {
+    batch_.label_rows.push_back(static_cast<uint32_t>(i));
     batch_.targets.push_back(static_cast<int32_t>(i * 11 % 80));
   }
   std::vector<double> losses(labels);
@@ -255,7 +259,7 @@ TEST_F(Functions, CrossEntropyHasTheGradientOfItsFormula) {
     return std::log(sum) - at_target;
   };
   at::Tensor leaf = Leaf(x, labels, n);
-  const at::Tensor loss = CrossEntropy(leaf, tape_);
+  const at::Tensor loss = CrossEntropy(leaf, at::Tensor(), tape_);
   loss.backward();
   double total = 0;
   Values expected;

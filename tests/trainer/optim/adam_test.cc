@@ -24,7 +24,7 @@ TEST(PlainAdam, FollowsTorchsAdam) {
   options.beta1 = 0.9;
   options.beta2 = 0.99;
   options.epsilon = 1e-8;
-  OptimizerState state = OptimizerState::Start({1, -2}, 1);
+  OptimizerState state = OptimizerState::Start({1, -2});
   const float gradients[3][2] = {{0.5f, -1}, {0.25f, 4}, {-3, 0}};
   for (int i = 0; i < 3; ++i) {
     MeanGradient mean(2);
@@ -57,8 +57,8 @@ privacy::NoisedGradient Noised(const std::vector<float>& gradient, double sigma,
 
 TEST(DpAdam, StaysWhereItIsWhenThereIsOnlyNoise) {
   auto random = std::move(core::SecureRandom::Create()).value();
-  OptimizerState state = OptimizerState::Start(std::vector<float>(4000), 1);
-  const DpAdam adam({}, {4000});
+  OptimizerState state = OptimizerState::Start(std::vector<float>(4000));
+  const DpAdam adam({}, {{4000, 1}});
   for (int step = 0; step < 10; ++step) {
     ASSERT_TRUE(adam.Step(Noised(std::vector<float>(4000, 0.0f), 3, random), 0.1, &state).ok());
   }
@@ -74,8 +74,8 @@ TEST(DpAdam, StaysWhereItIsWhenThereIsOnlyNoise) {
 
 TEST(DpAdam, TakesTheWholeStepWhereSignalRules) {
   auto random = std::move(core::SecureRandom::Create()).value();
-  OptimizerState state = OptimizerState::Start(std::vector<float>(20), 1);
-  const DpAdam adam({}, {20});
+  OptimizerState state = OptimizerState::Start(std::vector<float>(20));
+  const DpAdam adam({}, {{20, 1}});
   ASSERT_TRUE(
       adam.Step(Noised(std::vector<float>(20, 0.2f), 1e-4 + 0.01, random), 0.1, &state).ok());
   const double mean = std::accumulate(state.average.begin(), state.average.end(), 0.0) / 20;
@@ -86,8 +86,8 @@ TEST(DpAdam, ScalesEveryTensorByItsOwnSignal) {
   auto random = std::move(core::SecureRandom::Create()).value();
   std::vector<float> clean(40, 0.2f);  // norm 0.92 in all, under the clip norm
   std::fill(clean.begin() + 20, clean.end(), 0.05f);
-  OptimizerState state = OptimizerState::Start(std::vector<float>(40), 2);
-  ASSERT_TRUE(DpAdam({}, {20, 40}).Step(Noised(clean, 0.01, random), 0.1, &state).ok());
+  OptimizerState state = OptimizerState::Start(std::vector<float>(40));
+  ASSERT_TRUE(DpAdam({}, {{20, 1}, {40, 1}}).Step(Noised(clean, 0.01, random), 0.1, &state).ok());
   // Both means are of 20 steps of 0.1, spread by the noise to 0.0011 and 0.0045.
   const auto mean = [&state](size_t begin) {
     return std::accumulate(state.weights.begin() + static_cast<long>(begin),
@@ -96,6 +96,17 @@ TEST(DpAdam, ScalesEveryTensorByItsOwnSignal) {
   };
   EXPECT_NEAR(mean(0), -0.1, 0.01);
   EXPECT_NEAR(mean(20), -0.1, 0.03);
+}
+
+TEST(DpAdam, ABlocksRateScalesItsStep) {
+  auto random = std::move(core::SecureRandom::Create()).value();
+  OptimizerState state = OptimizerState::Start(std::vector<float>(20));
+  const DpAdam adam({}, {{10, 1}, {20, 3}});
+  ASSERT_TRUE(
+      adam.Step(Noised(std::vector<float>(20, 0.2f), 1e-4 + 0.01, random), 0.1, &state).ok());
+  const double first = std::accumulate(state.weights.begin(), state.weights.begin() + 10, 0.0);
+  const double second = std::accumulate(state.weights.begin() + 10, state.weights.end(), 0.0);
+  EXPECT_NEAR(second / first, 3, 0.3);
 }
 
 TEST(MeanGradient, DividesByTheLabels) {
@@ -118,7 +129,7 @@ TEST(MeanGradient, OfNothingIsZero) {
 }
 
 TEST(PlainAdam, LeavesTheStateAloneWhenTheUpdateIsNotFinite) {
-  OptimizerState state = OptimizerState::Start({1, -2}, 1);
+  OptimizerState state = OptimizerState::Start({1, -2});
   MeanGradient mean(2);
   mean.Add(std::vector<float>{1, 1}, 1);
   EXPECT_EQ(PlainAdam({}).Step(mean, std::numeric_limits<double>::infinity(), &state).code(),

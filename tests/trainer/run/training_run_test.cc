@@ -124,7 +124,7 @@ TEST_F(TrainingRun, ReleasesNothingWhenTheLedgerRefuses) {
   // What was saved is the untouched start: B is still zero.
   const LoraLayout layout = *LoraLayout::Create(*model_, config);
   const auto state = LoadState(host.checkpoint, Fingerprint(*model_, groups_, config),
-                               layout.trained(), layout.frozen(), layout.TensorEnds().size());
+                               layout.trained(), layout.frozen());
   ASSERT_TRUE(state.ok()) << state.status().message();
   EXPECT_EQ(state->step, 0);
   EXPECT_EQ(state->optimizer.weights, std::vector<float>(layout.trained(), 0.0f));
