@@ -104,6 +104,21 @@ Result<adapters::StoredAdapter> ReadForeign(const Home::Impl& home, const std::s
   return stored;
 }
 
+// llama.cpp finds no "output.weight" in a model whose head is its embedding, and would refuse the
+// file with advice that does not help.
+Status WriteGguf(const std::string& out, const adapters::LoraAdapter& adapter,
+                 const inference::Model& model) {
+  const bool head = std::any_of(adapter.tensors.begin(), adapter.tensors.end(),
+                                [](const auto& t) { return t.base_name == "output.weight"; });
+  if (head && model.tied()) {
+    return IncompatibleError(
+        "GGUF adapter: 'output.weight': the base has no head of its own (it is tied to the "
+        "embedding), so llama.cpp cannot apply this pair; export as PEFT or merge, or train "
+        "without lm_head");
+  }
+  return adapters::WriteGgufLora(out, adapter);
+}
+
 }  // namespace
 
 Status RefuseExisting(const std::string& out) {
@@ -157,7 +172,7 @@ Result<InterchangeReport> ExportAdapter(const Home& home, const std::string& id,
   if (options.format == AdapterFormat::kBundle) {
     SELVEDGE_RETURN_IF_ERROR(WriteBundleFile(*home.impl(), source.stored, shape, options.to, out));
   } else if (options.format == AdapterFormat::kGguf) {
-    SELVEDGE_RETURN_IF_ERROR(adapters::WriteGgufLora(out, source.stored.adapter));
+    SELVEDGE_RETURN_IF_ERROR(WriteGguf(out, source.stored.adapter, *source.base->model));
   } else {
     SELVEDGE_RETURN_IF_ERROR(adapters::WritePeft(out, source.stored.adapter, shape));
     weights = out + "/adapter_model.safetensors";
@@ -220,7 +235,7 @@ Result<InterchangeReport> ConvertAdapter(const Engine& base, const std::string& 
   std::error_code ec;
   const bool from_gguf = std::filesystem::is_regular_file(in, ec) && !in.ends_with(".safetensors");
   SELVEDGE_RETURN_IF_ERROR(from_gguf ? adapters::WritePeft(out, *adapter, shape)
-                                     : adapters::WriteGgufLora(out, *adapter));
+                                     : WriteGguf(out, *adapter, *impl.model));
   SELVEDGE_ASSIGN_OR_RETURN(report.sha256,
                             FileDigest(from_gguf ? out + "/adapter_model.safetensors" : out));
   return report;

@@ -59,6 +59,13 @@ Result<InterchangeReport> MergeAdapter(const Home& home, const std::string& id,
     }
     writer.AddTensor(tensor.name, tensor.type, tensor.dims, std::move(data));
   }
+  // A changed head is untied from the embedding, which stays as it is.
+  if (const auto head = pairs.find("output.weight");
+      head != pairs.end() && source.base->model->tied()) {
+    const gguf::TensorInfo& embedding = *file.FindTensor("token_embd.weight");
+    SELVEDGE_ASSIGN_OR_RETURN(std::vector<uint8_t> data, MergeTensor(embedding, *head->second));
+    writer.AddTensor("output.weight", embedding.type, embedding.dims, std::move(data));
+  }
   SELVEDGE_RETURN_IF_ERROR(file.bytes().Intact());
   const std::vector<uint8_t> bytes = writer.Serialize();
   SELVEDGE_RETURN_IF_ERROR(core::WriteFileAtomic(out, bytes));

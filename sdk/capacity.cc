@@ -20,8 +20,9 @@ struct Size {
 
 // Largest first.
 std::vector<Size> Sizes(const TrainOptions& o) {
-  const std::vector<std::string> all = {"all-linear"};
-  const std::vector<std::string> writers = {"o_proj", "down_proj"};
+  const std::vector<std::string> layers = {"all-linear"};
+  const std::vector<std::string> all = {"all-linear", "lm_head"};
+  const std::vector<std::string> head = {"lm_head"};
   std::vector<Size> sizes;
   const auto add = [&](const std::vector<std::string>& modules, std::initializer_list<int> ranks) {
     if (o.rank > 0) {
@@ -32,9 +33,11 @@ std::vector<Size> Sizes(const TrainOptions& o) {
   };
   if (!o.target_modules.empty()) {
     add(o.target_modules, {kLargestRank, 4, 2, 1});
+  } else if (!o.dp) {
+    add(layers, {kLargestRank});
   } else {
     add(all, {kLargestRank, 4, 2});
-    add(writers, {4, 2, 1});
+    add(head, {1});
   }
   return sizes;
 }

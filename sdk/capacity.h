@@ -28,10 +28,10 @@ struct Capacity {
 // (groups in a step) sqrt(steps). At full batch it does not depend on the number of steps.
 double NoiseToSignal(const MechanismEvent& run, double groups_per_step, uint64_t parameters);
 
-// The largest adapter whose noise is at most a quarter of the signal, of: all linear layers at rank
-// 8, 4, 2; the layers that write to the residual stream (o_proj, down_proj) at rank 4, 2, 1; the
-// smallest if none is. Rank and modules that the options name are kept. Without dp: all linear
-// layers at rank 8. kUsage for an unknown module.
+// The largest adapter whose noise is at most a quarter of the signal, of: all linear layers and the
+// head at rank 8, 4, 2; the head at rank 1, which is a bias of the logits; the last if none is.
+// Rank and modules that the options name are kept. Without dp: all linear layers at rank 8. kUsage
+// for an unknown module.
 Result<Capacity> ChooseCapacity(const TrainOptions& options, const inference::Model& model,
                                 const MechanismEvent& run, double groups_per_step);
 

@@ -25,7 +25,7 @@ int64_t BytesReadPerToken(const inference::Model& model) {
   const kernels::WeightView& embedding = model.token_embedding();
   const int64_t all = TensorBytes(model.file());
   const auto row = static_cast<int64_t>(embedding.row_bytes);
-  if (model.output().data == embedding.data) return all + row;
+  if (model.tied()) return all + row;
   return all - static_cast<int64_t>(embedding.rows) * row + row;
 }
 

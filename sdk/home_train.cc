@@ -2,6 +2,7 @@
 #include <thread>
 
 #include "core/memory.h"
+#include "sdk/basis_text.h"
 #include "sdk/train_host.h"
 #include "sdk/train_job.h"
 #include "sdk/train_options.h"
@@ -52,21 +53,36 @@ Status AdmitJob(const Home::Impl& home, const BaseModel& base, const TrainOption
   return trainer.Check(*base.model, job->groups, config);
 }
 
+// A run from its first step on.
+Result<trainer::Outcome> RunFresh(const PreparedJob& prepared, const BaseModel& base,
+                                  trainer::Config config, trainer::Trainer& trainer,
+                                  TrainHost& host) {
+  if (config.freeze_a) {
+    SELVEDGE_ASSIGN_OR_RETURN(config.basis_text, BasisText(base, prepared.plan.seed, config.threads,
+                                                           [&host] { return host.ShouldStop(); }));
+    if (config.basis_text.empty()) {
+      trainer::Outcome outcome;
+      outcome.stopped = true;
+      return outcome;
+    }
+  }
+  return trainer.Run(base.model, prepared.groups, config, {}, host);
+}
+
 Result<trainer::Outcome> RunTrainer(const Home::Impl& home, PreparedJob& prepared,
                                     const BaseModel& base, const TrainOptions& options,
                                     trainer::Trainer& trainer, TrainHost& host) {
   SELVEDGE_ASSIGN_OR_RETURN(const trainer::Config config,
                             TrainerConfig(prepared.plan, home.config, *base.model, options));
-  Result<trainer::Outcome> outcome =
-      trainer.Run(base.model, prepared.groups, config, prepared.checkpoint, host);
-  if (!outcome.ok() && outcome.status().code() == StatusCode::kIncompatible &&
-      !prepared.checkpoint.empty()) {
+  if (!prepared.checkpoint.empty()) {
+    Result<trainer::Outcome> outcome =
+        trainer.Run(base.model, prepared.groups, config, prepared.checkpoint, host);
+    if (outcome.ok() || outcome.status().code() != StatusCode::kIncompatible) return outcome;
     // Made by another version of the trainer: start afresh; what was charged stays charged.
     prepared.checkpoint.clear();
     prepared.resumed = false;
-    return trainer.Run(base.model, prepared.groups, config, {}, host);
   }
-  return outcome;
+  return RunFresh(prepared, base, config, trainer, host);
 }
 
 Status DescribePlan(const JobPlan& plan, const inference::Model& model, TrainReport* report) {

@@ -9,7 +9,7 @@ namespace selvedge {
 namespace {
 
 // PEFT's module name and the GGUF tensor of a layer.
-constexpr std::array<std::pair<const char*, const char*>, 7> kModules = {{
+constexpr std::array<std::pair<const char*, const char*>, 7> kBlockModules = {{
     {"q_proj", "attn_q"},
     {"k_proj", "attn_k"},
     {"v_proj", "attn_v"},
@@ -18,6 +18,13 @@ constexpr std::array<std::pair<const char*, const char*>, 7> kModules = {{
     {"up_proj", "ffn_up"},
     {"down_proj", "ffn_down"},
 }};
+// The product that makes the logits. As in PEFT, all-linear does not name it.
+constexpr char kHead[] = "lm_head";
+constexpr char kHeadTensor[] = "output.weight";
+
+bool Names(const std::vector<std::string>& modules, const std::string& name) {
+  return std::find(modules.begin(), modules.end(), name) != modules.end();
+}
 
 std::string Text(double v) {
   char text[40];
@@ -41,13 +48,13 @@ Status ZeroOrInRange(const char* option, double got, double low, double high) {
 Status CheckModuleNames(const std::vector<std::string>& modules) {
   if (modules.empty()) return UsageError("train: target modules: none given");
   for (const std::string& module : modules) {
-    const bool known =
-        module == "all-linear" || std::any_of(kModules.begin(), kModules.end(),
-                                              [&](const auto& m) { return module == m.first; });
+    const bool known = module == "all-linear" || module == kHead ||
+                       std::any_of(kBlockModules.begin(), kBlockModules.end(),
+                                   [&](const auto& m) { return module == m.first; });
     if (!known) {
       return UsageError(
           "train: target modules: unknown name, allowed all-linear, q_proj, k_proj, "
-          "v_proj, o_proj, gate_proj, up_proj, down_proj");
+          "v_proj, o_proj, gate_proj, up_proj, down_proj, lm_head");
     }
   }
   return OkStatus();
@@ -87,12 +94,10 @@ Status CheckTrainOptions(const TrainOptions& o) {
 
 std::vector<std::string> TargetModules(const std::vector<std::string>& modules) {
   std::vector<std::string> out;
-  for (const auto& [peft, gguf] : kModules) {
-    const bool wanted = std::any_of(modules.begin(), modules.end(), [&](const std::string& m) {
-      return m == "all-linear" || m == peft;
-    });
-    if (wanted) out.emplace_back(peft);
+  for (const auto& [peft, gguf] : kBlockModules) {
+    if (Names(modules, "all-linear") || Names(modules, peft)) out.emplace_back(peft);
   }
+  if (Names(modules, kHead)) out.emplace_back(kHead);
   return out;
 }
 
@@ -102,11 +107,12 @@ Result<std::vector<std::string>> TargetTensors(const inference::Model& model,
   const std::vector<std::string> wanted = TargetModules(modules);
   std::vector<std::string> out;
   for (uint32_t layer = 0; layer < model.config().n_layers; ++layer) {
-    for (const auto& [peft, gguf] : kModules) {
-      if (std::find(wanted.begin(), wanted.end(), peft) == wanted.end()) continue;
-      out.push_back("blk." + std::to_string(layer) + "." + gguf + ".weight");
+    for (const auto& [peft, gguf] : kBlockModules) {
+      if (Names(wanted, peft))
+        out.push_back("blk." + std::to_string(layer) + "." + gguf + ".weight");
     }
   }
+  if (Names(wanted, kHead)) out.emplace_back(kHeadTensor);
   std::sort(out.begin(), out.end());
   return out;
 }

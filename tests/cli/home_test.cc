@@ -207,7 +207,7 @@ TEST_F(HomeCommand, UnusableTrainOptionsAreUsageErrorsAndLeaveNoTrace) {
   std::string lines;
   for (int i = 0; i < 40; ++i) lines += "the boats of day " + std::to_string(i) + " came in\n";
   ASSERT_EQ(Run({"record", "--source", "notes", "-"}, lines).exit_code, 0);
-  for (const char* modules : {"", ",", "q_proj,", "lm_head"}) {
+  for (const char* modules : {"", ",", "q_proj,", "embed_tokens"}) {
     EXPECT_TRUE(FailsWith(Run({"train", "--now", "--quiet", "--target-modules", modules}), 2))
         << modules;
   }

@@ -31,15 +31,16 @@ TEST(NoiseToSignal, IsTheSameForAnyNumberOfFullSteps) {
 TEST_F(CapacityTest, GrowsWithTheNumberOfGroups) {
   const Capacity many = Choose(5000);
   EXPECT_EQ(many.rank, 8);
-  EXPECT_EQ(many.target_modules.size(), 7u);
+  EXPECT_EQ(many.target_modules.size(), 8u);
   uint64_t last = many.parameters;
-  for (const double groups : {700.0, 400.0, 250.0, 150.0}) {
+  for (const double groups : {800.0, 600.0, 400.0}) {
     const Capacity c = Choose(groups);
     EXPECT_LT(c.parameters, last) << groups << " groups";
     EXPECT_LE(c.noise_to_signal, 0.25) << groups << " groups";
     last = c.parameters;
   }
-  EXPECT_EQ(Choose(60).target_modules, (std::vector<std::string>{"o_proj", "down_proj"}));
+  EXPECT_EQ(Choose(60).target_modules, std::vector<std::string>{"lm_head"});
+  EXPECT_EQ(Choose(60).rank, 1);
 }
 
 TEST_F(CapacityTest, ShrinksWithEpsilon) {
@@ -61,7 +62,7 @@ TEST_F(CapacityTest, KeepsWhatTheOwnerAskedFor) {
   options_.target_modules = {"v_proj"};
   EXPECT_EQ(Choose(5000).target_modules, (std::vector<std::string>{"v_proj"}));
   EXPECT_EQ(Choose(60).target_modules, (std::vector<std::string>{"v_proj"}));
-  options_.target_modules = {"lm_head"};
+  options_.target_modules = {"embed_tokens"};
   EXPECT_EQ(ChooseCapacity(options_, *base_->model, {1, 3, 30}, 100).status().code(),
             StatusCode::kUsage);
 }

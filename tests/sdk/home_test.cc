@@ -139,7 +139,7 @@ TEST_F(Homes, TrainingConditionsAndDataAreCheckedFirst) {
     const auto lock = vault::FileLock::TryAcquire(options_.path + "/train.lock", "train");
     EXPECT_EQ(home_->Train(now, nullptr, nullptr).status().code(), StatusCode::kBusy);
   }
-  now.target_modules = {"lm_head"};
+  now.target_modules = {"embed_tokens"};
   EXPECT_EQ(home_->Train(now, nullptr, nullptr).status().code(), StatusCode::kUsage);
   EXPECT_TRUE(home_->Jobs()->empty());
   EXPECT_EQ(home_->Privacy()->epsilon_spent, 0);

@@ -60,7 +60,9 @@ TEST(TrainOptions, ModuleNamesMeanTensorsOfTheModel) {
   const auto two = TargetTensors(*base->model, {"v_proj", "q_proj", "q_proj"});
   EXPECT_EQ(two->size(), 2u * layers);
   EXPECT_EQ(TargetModules({"v_proj", "q_proj"}), (std::vector<std::string>{"q_proj", "v_proj"}));
-  EXPECT_EQ(TargetTensors(*base->model, {"lm_head"}).status().code(), StatusCode::kUsage);
+  EXPECT_EQ(*TargetTensors(*base->model, {"lm_head"}), std::vector<std::string>{"output.weight"});
+  EXPECT_EQ(TargetTensors(*base->model, {"all-linear", "lm_head"})->back(), "output.weight");
+  EXPECT_EQ(TargetTensors(*base->model, {"embed_tokens"}).status().code(), StatusCode::kUsage);
   const kernels::WeightView* q = base->model->FindWeight("blk.0.attn_q.weight");
   const std::vector<std::string> one = {"blk.0.attn_q.weight"};
   EXPECT_EQ(TrainedParameters(*base->model, one, 8, true), 8 * q->rows);
