@@ -95,9 +95,11 @@ const std::vector<Change>& Changes() {
 
 size_t OffsetOf(const std::string& model, const Place& place) {
   if (place.name == nullptr) return static_cast<size_t>(place.offset);
-  const size_t at = model.find(place.name);
+  // A string's bytes follow its length, whose last byte is 0; other names may end alike.
+  const std::string name = std::string(1, '\0') + place.name;
+  const size_t at = model.find(name);
   EXPECT_NE(at, std::string::npos) << place.name;
-  return static_cast<size_t>(static_cast<ptrdiff_t>(at + std::strlen(place.name)) + place.offset);
+  return static_cast<size_t>(static_cast<ptrdiff_t>(at + name.size()) + place.offset);
 }
 
 class BadModel : public testing::TestWithParam<Change> {};
