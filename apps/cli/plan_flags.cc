@@ -35,8 +35,8 @@ void AddAdapterFlags(CLI::App* app, PlanFlags* flags) {
          "LoRA rank (default: up to 8, fewer where noise would drown it)");
   AddReal(app, "--alpha", &flags->options.alpha, 1e-3, 1e4, "LoRA alpha (default twice the rank)");
   AddText(app, "--target-modules", &flags->target_modules, "LIST",
-          "all-linear, or some of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj "
-          "separated by commas; auto (the default) chooses them with the rank");
+          "all-linear, or some of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj, "
+          "lm_head separated by commas; auto (the default) chooses them with the rank");
   AddReal(app, "--learning-rate", &flags->options.learning_rate, 1e-9, 10,
           "Learning rate (default: the optimizer's)");
 }
