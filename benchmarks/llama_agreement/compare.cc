@@ -1,12 +1,12 @@
 // Feeds the choices of reference.cc to Selvedge, one token after the other, and compares.
 //
-//   llama_agreement MODEL FILE [THREADS] [--verbose]
+//   llama_agreement MODEL FILE [THREADS [LORA]] [--verbose]
 //
 // Prints one line of JSON: prompts whose ids and whose greedy choices are all the same (choosing
 // the same at every step is the same as continuing alike), the largest difference of two logits,
-// the mean Kullback-Leibler divergence of the next-token distributions in nats and, where a choice
-// differs, by how much our logit of the other choice is lower. --verbose adds a line for each
-// prompt.
+// the range of theirs, the mean Kullback-Leibler divergence of the next-token distributions in nats
+// and, where a choice differs, by how much our logit of the other choice is lower. --verbose adds a
+// line for each prompt.
 
 #include <algorithm>
 #include <cmath>
@@ -19,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "adapters/store.h"
 #include "inference/session/session.h"
 #include "inference/tokenizer/tokenizer.h"
 
@@ -100,7 +101,7 @@ double Divergence(const float* a, const float* b, size_t n) {
 
 struct Totals {
   int prompts = 0, same_ids = 0, identical = 0;
-  double largest = 0, divergence = 0, largest_gap = 0;
+  double largest = 0, range = 0, divergence = 0, largest_gap = 0;
   size_t rows = 0;
 };
 
@@ -110,16 +111,19 @@ double CompareRow(const float* ours, const float* theirs, int32_t chosen, size_t
   for (size_t i = 0; i < n; ++i) {
     totals->largest = std::max(totals->largest, std::abs(double{ours[i]} - double{theirs[i]}));
   }
+  const auto [low, high] = std::minmax_element(theirs, theirs + n);
+  totals->range = std::max(totals->range, double{*high} - double{*low});
   totals->divergence += Divergence(theirs, ours, n);
   ++totals->rows;
   const float* best = std::max_element(ours, ours + n);
   return best - ours == chosen ? 0 : double{*best} - double{ours[chosen]};
 }
 
-void ComparePrompt(const std::shared_ptr<const Model>& model, core::ThreadPool& pool,
+void ComparePrompt(const std::shared_ptr<const Model>& model,
+                   const std::shared_ptr<const AdapterSet>& adapters, core::ThreadPool& pool,
                    const Prompt& prompt, bool verbose, Totals* totals) {
   const size_t n_vocab = model->config().n_vocab;
-  auto session = Take(Session::Create(model, AdapterSet::Empty(), pool, 0));
+  auto session = Take(Session::Create(model, adapters, pool, 0));
   std::vector<float> logits;
   int differing = -1;  // the first step with another choice
   Totals own;
@@ -140,18 +144,29 @@ void ComparePrompt(const std::shared_ptr<const Model>& model, core::ThreadPool& 
   }
   totals->identical += differing < 0 ? 1 : 0;
   totals->largest = std::max(totals->largest, own.largest);
+  totals->range = std::max(totals->range, own.range);
   totals->largest_gap = std::max(totals->largest_gap, own.largest_gap);
   totals->divergence += own.divergence;
   totals->rows += own.rows;
 }
 
+std::shared_ptr<const AdapterSet> ReadAdapter(const Model& model, const char* path) {
+  const ModelConfig& c = model.config();
+  auto lora = Take(adapters::ReadGgufLora(
+      path, {c.architecture, c.n_layers, c.n_heads, c.n_kv_heads, c.head_dim}));
+  return Take(AdapterSet::Build(
+      model, {{path, std::make_shared<const adapters::LoraAdapter>(std::move(lora)), 1.0}}));
+}
+
 int Main(int argc, char** argv) {
-  if (argc < 3) Fail("usage: llama_agreement MODEL FILE [THREADS] [--verbose]");
+  if (argc < 3) Fail("usage: llama_agreement MODEL FILE [THREADS [LORA]] [--verbose]");
   const bool verbose = std::string(argv[argc - 1]) == "--verbose";
+  if (verbose) --argc;
   const auto file = Take(gguf::File::Open(argv[1]));
   const auto model = Take(Model::Load(file));
   const auto tokenizer = Take(Tokenizer::FromGguf(*file));
   core::ThreadPool pool(argc > 3 ? std::max(0, std::atoi(argv[3])) : 1);
+  const auto adapters = argc > 4 ? ReadAdapter(*model, argv[4]) : AdapterSet::Empty();
   ReferenceFile reference(argv[2]);
   if (reference.n_vocab() != model->config().n_vocab) Fail("the reference has another vocabulary");
   Totals totals;
@@ -162,14 +177,15 @@ int Main(int argc, char** argv) {
     if (given || Take(tokenizer->Encode(prompt.text, tokenizer->adds_bos(), false)) == prompt.ids) {
       ++totals.same_ids;
     }
-    ComparePrompt(model, pool, prompt, verbose, &totals);
+    ComparePrompt(model, adapters, pool, prompt, verbose, &totals);
   }
   if (totals.prompts == 0) Fail("the reference file holds no prompt");
   std::printf(
       "{\"prompts\": %d, \"same_ids\": %d, \"identical\": %d, \"steps\": %zu, "
-      "\"largest_logit_difference\": %.6f, \"mean_kl\": %.3e, \"largest_gap\": %.6f}\n",
+      "\"largest_logit_difference\": %.6f, \"logit_range\": %.3f, \"mean_kl\": %.3e, "
+      "\"largest_gap\": %.6f}\n",
       totals.prompts, totals.same_ids, totals.identical, reference.steps(), totals.largest,
-      totals.divergence / static_cast<double>(totals.rows), totals.largest_gap);
+      totals.range, totals.divergence / static_cast<double>(totals.rows), totals.largest_gap);
   return 0;
 }
 

@@ -1,9 +1,11 @@
 // What llama.cpp says: greedy continuations of prompts with the logits of every step, through
 // llama.cpp's C API with its defaults. run.sh compiles it against a llama.cpp build.
 //
-//   reference MODEL STEPS THREADS [f32] < PROMPTS > FILE
+//   reference MODEL STEPS THREADS [f16|f32 [LORA]] < PROMPTS > FILE
 //     PROMPTS  one prompt a line, tokenized by llama.cpp; or "ids: 1 2 3" for vocabularies without
-//     text f32      cache of keys and values in f32, no flash attention
+//              text
+//     f32      cache of keys and values in f32, no flash attention
+//     LORA     an adapter in GGUF, applied with scale 1
 //
 // FILE, all numbers little-endian 32-bit: vocabulary size V, steps S; then for each prompt the
 // number n of its bytes, its bytes padded to 4, the number m of its ids, the ids [m], the chosen
@@ -56,6 +58,7 @@ struct Options {
   size_t steps = 64;
   int threads = 1;
   bool f32 = false;
+  llama_adapter_lora* lora = nullptr;
 };
 
 llama_context* NewContext(llama_model* model, const Options& options) {
@@ -68,6 +71,11 @@ llama_context* NewContext(llama_model* model, const Options& options) {
   }
   llama_context* context = llama_init_from_model(model, params);
   if (context == nullptr) Fail("no context");
+  llama_adapter_lora* lora = options.lora;
+  float scale = 1;
+  if (lora != nullptr && llama_set_adapters_lora(context, &lora, 1, &scale) != 0) {
+    Fail("llama.cpp does not apply the adapter");
+  }
   return context;
 }
 
@@ -100,7 +108,7 @@ void Continue(llama_model* model, const Options& options, const std::string& tex
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 4) Fail("usage: reference MODEL STEPS THREADS [f32] < PROMPTS > FILE");
+  if (argc < 4) Fail("usage: reference MODEL STEPS THREADS [f16|f32 [LORA]] < PROMPTS > FILE");
   Options options;
   options.steps = static_cast<size_t>(std::atoi(argv[2]));
   options.threads = std::atoi(argv[3]);
@@ -109,6 +117,10 @@ int main(int argc, char** argv) {
   llama_backend_init();
   llama_model* model = llama_model_load_from_file(argv[1], llama_model_default_params());
   if (model == nullptr) Fail("llama.cpp does not load the model");
+  if (argc > 5) {
+    options.lora = llama_adapter_lora_init(model, argv[5]);
+    if (options.lora == nullptr) Fail("llama.cpp does not load the adapter");
+  }
   WriteNumber(static_cast<size_t>(llama_vocab_n_tokens(llama_model_get_vocab(model))));
   WriteNumber(options.steps);
   std::string line;

@@ -6,7 +6,7 @@
 # LLAMA_CPP is a llama.cpp source folder with a finished build in LLAMA_CPP/build. Prints one line of
 # JSON per model and cache: llama.cpp's defaults (f16, flash attention), then f32 without it.
 # Environment: SELVEDGE_BUILD (build), PROMPTS (prompts.txt beside this script), STEPS (64),
-# THREADS (1).
+# THREADS (1), LORA (a GGUF adapter that both apply).
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 llama=${1:?usage: run.sh LLAMA_CPP MODEL...}
@@ -31,8 +31,9 @@ ${CXX:-c++} -std=c++17 -O2 -I"$llama/include" -I"$llama/ggml/include" "$here/ref
 for model in "$@"; do
   for cache in f16 f32; do
     "$scratch/reference" "$model" "${STEPS:-64}" "${THREADS:-1}" "$cache" \
-      <"${PROMPTS:-$here/prompts.txt}" >"$scratch/logits"
+      ${LORA:+"$LORA"} <"${PROMPTS:-$here/prompts.txt}" >"$scratch/logits"
     printf '%s, llama.cpp with %s cache: ' "$(basename "$model")" "$cache"
-    "$build/benchmarks/llama_agreement" "$model" "$scratch/logits" "${THREADS:-1}"
+    "$build/benchmarks/llama_agreement" "$model" "$scratch/logits" "${THREADS:-1}" \
+      ${LORA:+"$LORA"}
   done
 done
