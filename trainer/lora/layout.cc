@@ -7,7 +7,7 @@ namespace selvedge::trainer {
 namespace {
 
 // The head's own step is larger: nothing comes after it, and what it writes is what is judged.
-constexpr double kHeadRate = 2;
+constexpr double kHeadRate = 3;
 
 // The trainer's decoder adapts the linear layers of the blocks and the head; embeddings and norms
 // are frozen.
