@@ -37,23 +37,36 @@ using DotRowsF32Fn = void (*)(const uint8_t* w, size_t row_bytes, size_t rows, s
 using DotRowsI8Fn = void (*)(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
                              const QuantizedActivations& x, float* y);
 
+// y[t * ldy + i] = <row i of w, token t of x> with the bits of DotRowsI8Fn.
+using DotTokensI8Fn = void (*)(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
+                               size_t tokens, const QuantizedActivations& x, float* y, size_t ldy);
+
 // Integer panels: `cols` rows of w interleaved by 4 values, so that a lane of the integer product
 // belongs to one row. Values are stored unsigned. Each type brings its own pair of functions:
 //   pack    rows <= cols rows of k values (a multiple of the block) -> panel [k/4, cols, 4], and
 //           scales, at most PanelScales(k) for each column, as `multiply` wants them; missing
 //           rows become zeros
 //   multiply  y[tokens, cols] (+)= x * panel^T, tokens <= max_tokens; values are q + offset
+// A long k is multiplied slice by slice.
 struct IntegerPanel {
   size_t cols;
   size_t max_tokens;
 };
 constexpr size_t PanelScales(size_t k) { return k / 16 * 2 + k / 128; }
 
+// Where the sums of a slice go.
+struct PanelSums {
+  float* y;  // [tokens, ldy]
+  size_t ldy;
+  float* minima;     // [tokens, cols]: what a type keeps apart until the last slice
+  bool first, last;  // slice: sums begin; they are complete
+};
+
 using PackPanelFn = void (*)(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
                              uint8_t* panel, float* scales);
 using MultiplyPanelFn = void (*)(size_t tokens, size_t k, const QuantizedActivations& x,
                                  int32_t offset, const uint8_t* panel, const float* scales,
-                                 float* y, size_t ldy, bool add);
+                                 const PanelSums& sums);
 
 // Products of f32 matrices as sums of products of 16-bit integers, for training. 64 values that
 // follow each other in the summed dimension are a chunk; chunks are rounded with a scale that
@@ -83,6 +96,13 @@ struct Int16Products {
                    const int16_t* panel, const float* panel_scales, float* c, size_t ldc, bool add);
 };
 
+// How the sums of a panel are ordered.
+enum class PanelOrder : uint8_t {
+  kOwn,
+  kAsDots,  // each token has the bits that dot_rows_i8 gives it
+  kFours,   // as llama.cpp sums four tokens at a time; it takes up to three others one by one
+};
+
 // What a table knows of one tensor type.
 struct TypeKernels {
   core::DType type;
@@ -93,7 +113,8 @@ struct TypeKernels {
   PackPanelFn pack_panel;     // null: KernelTable::integer_panel is not for this type
   MultiplyPanelFn multiply_panel;
   int32_t panel_offset;
-  bool panel_as_dots = false;  // multiply_panel gives each token the bits of dot_rows_i8
+  PanelOrder panel_order = PanelOrder::kOwn;
+  DotTokensI8Fn dot_tokens_i8 = nullptr;  // null: dot_rows_i8 for each token is as fast
 };
 
 struct TypeTable {

@@ -13,6 +13,7 @@ namespace selvedge::kernels {
 namespace {
 
 constexpr size_t kFewTokens = 3;
+constexpr size_t kFour = 4;  // PanelOrder::kFours
 // So many tokens keep the order of summation of dot products where panels have another: short
 // prompts then give the bits that llama.cpp gives, longer ones are faster.
 constexpr size_t kInOrderTokens = 63;
@@ -76,10 +77,10 @@ QuantizedActivations Slice(ActivationForm form, const QuantizedActivations& x, s
 
 // The most tokens that dot products are for; more go through panels.
 size_t FewTokens(const TypeKernels& kernels, RowSums sums) {
-  if (kernels.panel_as_dots) return kFewTokens;
+  if (kernels.panel_order == PanelOrder::kAsDots) return kFewTokens;
   if (sums == RowSums::kAsAlone) return SIZE_MAX;
-  const bool in_order = kernels.type == core::DType::kQ4_0 || kernels.type == core::DType::kQ8_0;
-  return in_order ? kInOrderTokens : kFewTokens;
+  if (kernels.panel_order == PanelOrder::kFours) return kFewTokens;
+  return kernels.activations == ActivationForm::kF32 ? kFewTokens : kInOrderTokens;
 }
 
 void FewTokensFloat(const KernelTable& table, core::ThreadPool& pool, const WeightView& w,
@@ -96,13 +97,19 @@ void FewTokensFloat(const KernelTable& table, core::ThreadPool& pool, const Weig
   });
 }
 
-void FewTokensQuantized(const KernelTable& table, core::ThreadPool& pool, const WeightView& w,
-                        const QuantizedActivations& x, size_t m, float* y) {
-  const TypeKernels& kernels = KernelsOf(table, w.type);
-  pool.ParallelFor(w.rows, RowGrain(w.cols * m), [&](size_t begin, size_t end, int) {
+// Tokens [first, last).
+void FewTokensQuantized(const TypeKernels& kernels, core::ThreadPool& pool, const WeightView& w,
+                        const QuantizedActivations& x, size_t first, size_t last, float* y) {
+  const size_t work = w.cols * (last - first);
+  pool.ParallelFor(w.rows, RowGrain(work), [&](size_t begin, size_t end, int) {
     for (size_t r = begin; r < end; r += kRowsAtOnce) {
       const size_t rows = std::min(kRowsAtOnce, end - r);
-      for (size_t t = 0; t < m; ++t) {
+      if (kernels.dot_tokens_i8 != nullptr && last - first > 1) {
+        kernels.dot_tokens_i8(w.row(r), w.row_bytes, rows, w.cols, last - first,
+                              Slice(kernels.activations, x, first), y + first * w.rows + r, w.rows);
+        continue;
+      }
+      for (size_t t = first; t < last; ++t) {
         kernels.dot_rows_i8(w.row(r), w.row_bytes, rows, w.cols, Slice(kernels.activations, x, t),
                             y + t * w.rows + r);
       }
@@ -139,6 +146,8 @@ void MultiplyPanel(const PanelTask& task, size_t row, size_t begin, size_t end) 
   const auto& [panel, kernels, w, x, y] = task;
   alignas(64) uint8_t packed[kPanelK * kMaxPanelCols];
   alignas(64) float scales[PanelScales(kPanelK) * kMaxPanelCols];
+  thread_local Scratch<float> minima_scratch;
+  float* minima = minima_scratch.Get((end - begin) * panel.cols);
   const size_t cols = std::min(panel.cols, w.rows - row);
   const core::DTypeInfo& info = *core::FindDType(w.type);
   for (size_t first = 0; first < w.cols; first += kPanelK) {
@@ -149,17 +158,20 @@ void MultiplyPanel(const PanelTask& task, size_t row, size_t begin, size_t end) 
       const size_t tokens = std::min(panel.max_tokens, end - t);
       const QuantizedActivations slice = Slice(kernels.activations, x, t, first);
       float* out = y + t * w.rows + row;
-      const bool add = first > 0;
+      PanelSums sums = {out, w.rows, minima + (t - begin) * panel.cols, first == 0,
+                        first + k == w.cols};
       const int32_t offset = kernels.panel_offset;
       if (cols == panel.cols) {
-        kernels.multiply_panel(tokens, k, slice, offset, packed, scales, out, w.rows, add);
+        kernels.multiply_panel(tokens, k, slice, offset, packed, scales, sums);
         continue;
       }
       float edge[8 * kMaxPanelCols] = {};
-      for (size_t i = 0; add && i < tokens; ++i) {
+      for (size_t i = 0; !sums.first && i < tokens; ++i) {
         std::memcpy(edge + i * panel.cols, out + i * w.rows, cols * sizeof(float));
       }
-      kernels.multiply_panel(tokens, k, slice, offset, packed, scales, edge, panel.cols, add);
+      sums.y = edge;
+      sums.ldy = panel.cols;
+      kernels.multiply_panel(tokens, k, slice, offset, packed, scales, sums);
       for (size_t i = 0; i < tokens; ++i) {
         std::memcpy(out + i * w.rows, edge + i * panel.cols, cols * sizeof(float));
       }
@@ -198,11 +210,13 @@ void MatMul(const KernelTable& table, core::ThreadPool& pool, const WeightView& 
   const QuantizedActivations q = kernels.activations == ActivationForm::kBlocks32
                                      ? Quantize32(table, pool, x, m, w.cols)
                                      : Quantize256(table, pool, x, m, w.cols);
-  if (m <= few) return FewTokensQuantized(table, pool, w, q, m, y);
+  if (m <= few) return FewTokensQuantized(kernels, pool, w, q, 0, m, y);
   if (table.integer_panel == nullptr || kernels.pack_panel == nullptr) {
     return ManyTokensRounded(table, pool, w, q, m, y);
   }
-  ManyTokensInteger(pool, {*table.integer_panel, kernels, w, q, y}, m);
+  const size_t rest = kernels.panel_order == PanelOrder::kFours ? m % kFour : 0;
+  ManyTokensInteger(pool, {*table.integer_panel, kernels, w, q, y}, m - rest);
+  if (rest > 0) FewTokensQuantized(kernels, pool, w, q, m - rest, m, y);
 }
 
 }  // namespace selvedge::kernels

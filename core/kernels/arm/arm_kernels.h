@@ -55,10 +55,10 @@ void RopeHead_Neon(float* x, size_t rot, const float* cos, const float* sin, boo
                               uint8_t* panel, float* scales);                                   \
   void MultiplyPanel##type##_DotProd(size_t tokens, size_t k, const QuantizedActivations& x,    \
                                      int32_t offset, const uint8_t* panel, const float* scales, \
-                                     float* y, size_t ldy, bool add);                           \
+                                     const PanelSums& sums);                                    \
   void MultiplyPanel##type##_I8mm(size_t tokens, size_t k, const QuantizedActivations& x,       \
                                   int32_t offset, const uint8_t* panel, const float* scales,    \
-                                  float* y, size_t ldy, bool add);
+                                  const PanelSums& sums);
 #define SELVEDGE_FOR_ARM_TYPES(apply)                                                   \
   apply(Q8_0) apply(Q4_0) apply(Q4_1) apply(Q5_0) apply(Q5_1) apply(IQ4_NL) apply(Q2_K) \
       apply(Q3_K) apply(Q4_K) apply(Q5_K) apply(Q6_K)

@@ -99,14 +99,14 @@ void Pack256(const uint8_t* w, size_t row_bytes, size_t rows, size_t k, uint8_t*
 // y[tokens, cols] (+)= x * panel^T for blocks of 32.
 template <typename Tile, bool kMin, size_t Tokens>
 void Multiply32(size_t k, const QuantizedActivations& x, const uint8_t* bytes, const float* scales,
-                float* y, size_t ldy, bool add) {
+                const PanelSums& sums) {
   constexpr size_t kRegisters = Tile::Registers(Tokens);
   const auto* panel = reinterpret_cast<const int8_t*>(bytes);
   const size_t stride = x.stride / 32;
   float32x4_t acc[kRegisters];
 #pragma GCC unroll 16
   for (size_t i = 0; i < kRegisters; ++i) {
-    acc[i] = add ? Tile::template Load<Tokens>(y, ldy, i) : vdupq_n_f32(0);
+    acc[i] = sums.first ? vdupq_n_f32(0) : Tile::template Load<Tokens>(sums.y, sums.ldy, i);
   }
   for (size_t b = 0; b < k / 32; ++b, panel += 32 * kPanelCols) {
     int32x4_t sum[kRegisters];
@@ -127,7 +127,7 @@ void Multiply32(size_t k, const QuantizedActivations& x, const uint8_t* bytes, c
     scales += (kMin ? 2 : 1) * kPanelCols;
   }
 #pragma GCC unroll 16
-  for (size_t i = 0; i < kRegisters; ++i) Tile::template Store<Tokens>(acc[i], y, ldy, i);
+  for (size_t i = 0; i < kRegisters; ++i) Tile::template Store<Tokens>(acc[i], sums.y, sums.ldy, i);
 }
 
 template <typename Tile>
@@ -163,13 +163,13 @@ void AddBiases256(const QuantizedActivations& x, size_t block, const float* scal
 // y[tokens, cols] (+)= x * panel^T for blocks of 256.
 template <typename Tile, size_t Tokens>
 void Multiply256(size_t k, const QuantizedActivations& x, const uint8_t* bytes, const float* scales,
-                 float* y, size_t ldy, bool add) {
+                 const PanelSums& sums) {
   constexpr size_t kRegisters = Tile::Registers(Tokens);
   const auto* panel = reinterpret_cast<const int8_t*>(bytes);
   float32x4_t acc[kRegisters];
 #pragma GCC unroll 16
   for (size_t i = 0; i < kRegisters; ++i) {
-    acc[i] = add ? Tile::template Load<Tokens>(y, ldy, i) : vdupq_n_f32(0);
+    acc[i] = sums.first ? vdupq_n_f32(0) : Tile::template Load<Tokens>(sums.y, sums.ldy, i);
   }
   for (size_t b = 0; b < k / 256; ++b, scales += kScales256) {
     AddBiases256<Tile, Tokens>(x, b, scales, acc);
@@ -196,24 +196,24 @@ void Multiply256(size_t k, const QuantizedActivations& x, const uint8_t* bytes, 
     }
   }
 #pragma GCC unroll 16
-  for (size_t i = 0; i < kRegisters; ++i) Tile::template Store<Tokens>(acc[i], y, ldy, i);
+  for (size_t i = 0; i < kRegisters; ++i) Tile::template Store<Tokens>(acc[i], sums.y, sums.ldy, i);
 }
 
 using MultiplyTokensFn = void (*)(size_t, const QuantizedActivations&, const uint8_t*, const float*,
-                                  float*, size_t, bool);
+                                  const PanelSums&);
 
 }  // namespace
 
 // `kernels` is what kMultiply (of the file, by number of tokens) holds for the type.
-#define SELVEDGE_DEFINE_PANEL(type, isa, pack, kernels)                                          \
-  void PackPanel##type##_##isa(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,        \
-                               uint8_t* panel, float* scales) {                                  \
-    pack<isa, type>(w, row_bytes, rows, k, panel, scales);                                       \
-  }                                                                                              \
-  void MultiplyPanel##type##_##isa(size_t tokens, size_t k, const QuantizedActivations& x,       \
-                                   int32_t, const uint8_t* panel, const float* scales, float* y, \
-                                   size_t ldy, bool add) {                                       \
-    kernels[tokens](k, x, panel, scales, y, ldy, add);                                           \
+#define SELVEDGE_DEFINE_PANEL(type, isa, pack, kernels)                                    \
+  void PackPanel##type##_##isa(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,  \
+                               uint8_t* panel, float* scales) {                            \
+    pack<isa, type>(w, row_bytes, rows, k, panel, scales);                                 \
+  }                                                                                        \
+  void MultiplyPanel##type##_##isa(size_t tokens, size_t k, const QuantizedActivations& x, \
+                                   int32_t, const uint8_t* panel, const float* scales,     \
+                                   const PanelSums& sums) {                                \
+    kernels[tokens](k, x, panel, scales, sums);                                            \
   }
 #define SELVEDGE_DEFINE_ALL_PANELS(isa)                    \
   SELVEDGE_DEFINE_PANEL(Q8_0, isa, Pack32, kMultiply32)    \

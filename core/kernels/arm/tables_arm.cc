@@ -43,30 +43,18 @@ constexpr TypeKernels kNeonFloats[] = {
 constexpr TypeKernels kNeonBlocks[] = {SELVEDGE_FOR_ARM_TYPES(SELVEDGE_NEON_ROW)};
 #undef SELVEDGE_NEON_ROW
 
-#define SELVEDGE_DOTPROD_ROW(type) \
-  {DType::k##type,                 \
-   FormOf(DType::k##type),         \
-   Dequantize##type##_Neon,        \
-   nullptr,                        \
-   DotRows##type##_DotProd,        \
-   PackPanel##type##_DotProd,      \
-   MultiplyPanel##type##_DotProd,  \
-   0,                              \
-   true},
+#define SELVEDGE_DOTPROD_ROW(type)                                                             \
+  {DType::k##type,          FormOf(DType::k##type),    Dequantize##type##_Neon,       nullptr, \
+   DotRows##type##_DotProd, PackPanel##type##_DotProd, MultiplyPanel##type##_DotProd, 0,       \
+   PanelOrder::kAsDots},
 constexpr TypeKernels kDotProdBlocks[] = {SELVEDGE_FOR_ARM_TYPES(SELVEDGE_DOTPROD_ROW)};
 #undef SELVEDGE_DOTPROD_ROW
 
 // One token leaves half of a matrix product unused, so dot products stay as they are.
-#define SELVEDGE_I8MM_ROW(type) \
-  {DType::k##type,              \
-   FormOf(DType::k##type),      \
-   Dequantize##type##_Neon,     \
-   nullptr,                     \
-   DotRows##type##_DotProd,     \
-   PackPanel##type##_I8mm,      \
-   MultiplyPanel##type##_I8mm,  \
-   0,                           \
-   true},
+#define SELVEDGE_I8MM_ROW(type)                                                          \
+  {DType::k##type,          FormOf(DType::k##type), Dequantize##type##_Neon,    nullptr, \
+   DotRows##type##_DotProd, PackPanel##type##_I8mm, MultiplyPanel##type##_I8mm, 0,       \
+   PanelOrder::kAsDots},
 constexpr TypeKernels kI8mmBlocks[] = {SELVEDGE_FOR_ARM_TYPES(SELVEDGE_I8MM_ROW)};
 #undef SELVEDGE_I8MM_ROW
 

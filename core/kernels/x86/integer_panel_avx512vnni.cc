@@ -24,6 +24,19 @@ __m256i BlockQ4(const uint8_t* block) {  // q + 8
   return _mm256_and_si256(both, _mm256_set1_epi8(15));
 }
 
+__m256i BlockQ5(const uint8_t* block) {  // q + 16
+  uint32_t fifth;
+  __builtin_memcpy(&fifth, block + 2, sizeof fifth);
+  const __m256i nibbles = BlockQ4(block + 4);
+  return _mm256_mask_add_epi8(nibbles, fifth, nibbles, _mm256_set1_epi8(16));
+}
+
+__m256i BlockIq4Nl(const uint8_t* block) {  // q + 128
+  const __m128i levels = _mm_setr_epi8(1, 24, 45, 63, 79, 93, 106, 118, -127, -115, -103, -90, -75,
+                                       -59, -39, -15);  // unsigned
+  return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(levels), BlockQ4(block));
+}
+
 template <__m256i (*Load)(const uint8_t*), size_t BlockBytes>
 void Pack(const uint8_t* w, size_t row_bytes, size_t rows, size_t k, uint8_t* panel,
           float* scales) {
@@ -44,12 +57,13 @@ void Pack(const uint8_t* w, size_t row_bytes, size_t rows, size_t k, uint8_t* pa
 
 template <size_t Tokens>
 void Multiply(size_t k, const QuantizedActivations& x, int32_t offset, const uint8_t* panel,
-              const float* scales, float* y, size_t ldy, bool add) {
+              const float* scales, const PanelSums& sums) {
   __m512 acc[Tokens][2];
 #pragma GCC unroll 6
   for (size_t t = 0; t < Tokens; ++t) {
-    acc[t][0] = add ? _mm512_loadu_ps(y + t * ldy) : _mm512_setzero_ps();
-    acc[t][1] = add ? _mm512_loadu_ps(y + t * ldy + 16) : _mm512_setzero_ps();
+    const float* y = sums.y + t * sums.ldy;
+    acc[t][0] = sums.first ? _mm512_setzero_ps() : _mm512_loadu_ps(y);
+    acc[t][1] = sums.first ? _mm512_setzero_ps() : _mm512_loadu_ps(y + 16);
   }
   const size_t scale_stride = x.stride / 32;
   for (size_t b = 0; b < k / 32; ++b, scales += kCols) {
@@ -83,13 +97,13 @@ void Multiply(size_t k, const QuantizedActivations& x, int32_t offset, const uin
   }
 #pragma GCC unroll 6
   for (size_t t = 0; t < Tokens; ++t) {
-    _mm512_storeu_ps(y + t * ldy, acc[t][0]);
-    _mm512_storeu_ps(y + t * ldy + 16, acc[t][1]);
+    _mm512_storeu_ps(sums.y + t * sums.ldy, acc[t][0]);
+    _mm512_storeu_ps(sums.y + t * sums.ldy + 16, acc[t][1]);
   }
 }
 
 using MultiplyTokensFn = void (*)(size_t, const QuantizedActivations&, int32_t, const uint8_t*,
-                                  const float*, float*, size_t, bool);
+                                  const float*, const PanelSums&);
 constexpr MultiplyTokensFn kMultiply[kTokens + 1] = {
     nullptr, Multiply<1>, Multiply<2>, Multiply<3>, Multiply<4>, Multiply<5>, Multiply<6>};
 
@@ -105,10 +119,20 @@ void PackPanelQ4_Avx512Vnni(const uint8_t* w, size_t row_bytes, size_t rows, siz
   Pack<BlockQ4, 18>(w, row_bytes, rows, k, panel, scales);
 }
 
+void PackPanelQ5_0_Avx512Vnni(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
+                              uint8_t* panel, float* scales) {
+  Pack<BlockQ5, 22>(w, row_bytes, rows, k, panel, scales);
+}
+
+void PackPanelIq4Nl_Avx512Vnni(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
+                               uint8_t* panel, float* scales) {
+  Pack<BlockIq4Nl, 18>(w, row_bytes, rows, k, panel, scales);
+}
+
 void MultiplyPanel_Avx512Vnni(size_t tokens, size_t k, const QuantizedActivations& x,
-                              int32_t offset, const uint8_t* panel, const float* scales, float* y,
-                              size_t ldy, bool add) {
-  kMultiply[tokens](k, x, offset, panel, scales, y, ldy, add);
+                              int32_t offset, const uint8_t* panel, const float* scales,
+                              const PanelSums& sums) {
+  kMultiply[tokens](k, x, offset, panel, scales, sums);
 }
 
 }  // namespace selvedge::kernels::x86

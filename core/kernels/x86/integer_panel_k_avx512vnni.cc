@@ -1,8 +1,7 @@
-// Integer panels (kernel_table.h) of the types with blocks of 256: levels as they are stored, with
-// a scale and a bias for each group of 32 or 16 values.
+// Integer panels (kernel_table.h) of Q3_K, Q5_K and Q6_K: levels as they are stored, with a scale
+// and a bias for each group of 32 or 16 values.
 
-#include "core/kernels/x86/k_levels_avx2.h"
-#include "core/kernels/x86/store_8x8.h"
+#include "core/kernels/x86/pack_k_levels.h"
 #include "core/kernels/x86/x86_kernels.h"
 
 namespace selvedge::kernels::x86 {
@@ -10,19 +9,9 @@ namespace {
 
 constexpr size_t kCols = kPanel8x8Cols;
 
-// Q4_K and Q5_K have one scale for 32 values, the others for 16.
+// Q5_K has one scale for 32 values, the others for 16.
 template <typename Type>
-constexpr size_t kGroup = Type::kMin&& Type::kBytes != Q2_K::kBytes ? 32 : 16;
-
-// The 8 rows from `w` on, of which `rows` are there, into a run of the panel.
-template <typename Type, int run>
-void PackRun(const uint8_t* w, size_t row_bytes, size_t rows, uint8_t* panel) {
-  __m256i r[8];
-  for (size_t i = 0; i < 8; ++i) {
-    r[i] = i < rows ? Type::template Levels<run>(w + i * row_bytes) : _mm256_setzero_si256();
-  }
-  Store8x8(r, panel + 32 * kCols * run);
-}
+constexpr size_t kGroup = Type::kMin ? 32 : 16;
 
 // Scales and biases of a row's block, kCols apart.
 template <typename Type>
@@ -43,18 +32,12 @@ void PackScales(const uint8_t* block, float* scales, float* biases) {
 template <typename Type>
 void Pack(const uint8_t* w, size_t row_bytes, size_t rows, size_t k, uint8_t* panel,
           float* scales) {
-  using PackRunFn = void (*)(const uint8_t*, size_t, size_t, uint8_t*);
-  constexpr PackRunFn kRuns[8] = {PackRun<Type, 0>, PackRun<Type, 1>, PackRun<Type, 2>,
-                                  PackRun<Type, 3>, PackRun<Type, 4>, PackRun<Type, 5>,
-                                  PackRun<Type, 6>, PackRun<Type, 7>};
   constexpr size_t kGroups = 256 / kGroup<Type>;
   float* biases = scales + k / kGroup<Type> * kCols;
   for (size_t b = 0; b < k / 256; ++b, w += Type::kBytes, panel += 256 * kCols) {
     for (size_t first = 0; first < kCols; first += 8) {
       const size_t present = rows > first ? rows - first : 0;
-      for (const PackRunFn pack : kRuns) {
-        pack(w + first * row_bytes, row_bytes, present, panel + 4 * first);
-      }
+      PackLevels<Type>(w + first * row_bytes, row_bytes, present, panel + 4 * first);
       for (size_t i = first; i < first + 8; ++i) {
         if (i < rows) {
           PackScales<Type>(w + i * row_bytes, scales + i, biases + i);
@@ -70,13 +53,14 @@ void Pack(const uint8_t* w, size_t row_bytes, size_t rows, size_t k, uint8_t* pa
 
 template <size_t Tokens, size_t Group>
 void Multiply(size_t k, const QuantizedActivations& x, const uint8_t* panel, const float* scales,
-              float* y, size_t ldy, bool add) {
+              const PanelSums& sums) {
   const float* biases = scales + k / Group * kCols;
   __m512 acc[Tokens][2];
 #pragma GCC unroll 6
   for (size_t t = 0; t < Tokens; ++t) {
-    acc[t][0] = add ? _mm512_loadu_ps(y + t * ldy) : _mm512_setzero_ps();
-    acc[t][1] = add ? _mm512_loadu_ps(y + t * ldy + 16) : _mm512_setzero_ps();
+    const float* y = sums.y + t * sums.ldy;
+    acc[t][0] = sums.first ? _mm512_setzero_ps() : _mm512_loadu_ps(y);
+    acc[t][1] = sums.first ? _mm512_setzero_ps() : _mm512_loadu_ps(y + 16);
   }
   for (size_t g = 0; g < k / Group; ++g, scales += kCols, biases += kCols) {
     __m512i sum[Tokens][2];
@@ -113,41 +97,27 @@ void Multiply(size_t k, const QuantizedActivations& x, const uint8_t* panel, con
   }
 #pragma GCC unroll 6
   for (size_t t = 0; t < Tokens; ++t) {
-    _mm512_storeu_ps(y + t * ldy, acc[t][0]);
-    _mm512_storeu_ps(y + t * ldy + 16, acc[t][1]);
+    _mm512_storeu_ps(sums.y + t * sums.ldy, acc[t][0]);
+    _mm512_storeu_ps(sums.y + t * sums.ldy + 16, acc[t][1]);
   }
 }
 
+using MultiplyFn = void (*)(size_t, const QuantizedActivations&, const uint8_t*, const float*,
+                            const PanelSums&);
 template <size_t Group>
-void MultiplyTokens(size_t tokens, size_t k, const QuantizedActivations& x, const uint8_t* panel,
-                    const float* scales, float* y, size_t ldy, bool add) {
-  using MultiplyFn = void (*)(size_t, const QuantizedActivations&, const uint8_t*, const float*,
-                              float*, size_t, bool);
-  constexpr MultiplyFn kMultiply[7] = {nullptr,
-                                       Multiply<1, Group>,
-                                       Multiply<2, Group>,
-                                       Multiply<3, Group>,
-                                       Multiply<4, Group>,
-                                       Multiply<5, Group>,
-                                       Multiply<6, Group>};
-  kMultiply[tokens](k, x, panel, scales, y, ldy, add);
-}
+constexpr MultiplyFn kMultiply[7] = {nullptr,
+                                     Multiply<1, Group>,
+                                     Multiply<2, Group>,
+                                     Multiply<3, Group>,
+                                     Multiply<4, Group>,
+                                     Multiply<5, Group>,
+                                     Multiply<6, Group>};
 
 }  // namespace
-
-void PackPanelQ2_K_Avx512Vnni(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
-                              uint8_t* panel, float* scales) {
-  Pack<Q2_K>(w, row_bytes, rows, k, panel, scales);
-}
 
 void PackPanelQ3_K_Avx512Vnni(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
                               uint8_t* panel, float* scales) {
   Pack<Q3_K>(w, row_bytes, rows, k, panel, scales);
-}
-
-void PackPanelQ4_K_Avx512Vnni(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
-                              uint8_t* panel, float* scales) {
-  Pack<Q4_K>(w, row_bytes, rows, k, panel, scales);
 }
 
 void PackPanelQ5_K_Avx512Vnni(const uint8_t* w, size_t row_bytes, size_t rows, size_t k,
@@ -161,15 +131,13 @@ void PackPanelQ6_K_Avx512Vnni(const uint8_t* w, size_t row_bytes, size_t rows, s
 }
 
 void MultiplyPanel32_Avx512Vnni(size_t tokens, size_t k, const QuantizedActivations& x, int32_t,
-                                const uint8_t* panel, const float* scales, float* y, size_t ldy,
-                                bool add) {
-  MultiplyTokens<32>(tokens, k, x, panel, scales, y, ldy, add);
+                                const uint8_t* panel, const float* scales, const PanelSums& sums) {
+  kMultiply<32>[tokens](k, x, panel, scales, sums);
 }
 
 void MultiplyPanel16_Avx512Vnni(size_t tokens, size_t k, const QuantizedActivations& x, int32_t,
-                                const uint8_t* panel, const float* scales, float* y, size_t ldy,
-                                bool add) {
-  MultiplyTokens<16>(tokens, k, x, panel, scales, y, ldy, add);
+                                const uint8_t* panel, const float* scales, const PanelSums& sums) {
+  kMultiply<16>[tokens](k, x, panel, scales, sums);
 }
 
 }  // namespace selvedge::kernels::x86

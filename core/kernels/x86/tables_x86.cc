@@ -30,15 +30,17 @@ constexpr TypeKernels Floats(DType type, DequantizeFn dequantize, DotRowsF32Fn d
 
 constexpr TypeKernels Blocks32(DType type, DequantizeFn dequantize, DotRowsI8Fn dots,
                                PackPanelFn pack = nullptr, MultiplyPanelFn multiply = nullptr,
-                               int32_t offset = 0, bool panel_as_dots = false) {
-  return {
-      type,         ActivationForm::kBlocks32, dequantize, nullptr, dots, pack, multiply, offset,
-      panel_as_dots};
+                               int32_t offset = 0, PanelOrder order = PanelOrder::kOwn) {
+  return {type, ActivationForm::kBlocks32, dequantize, nullptr, dots, pack, multiply, offset,
+          order};
 }
 
 constexpr TypeKernels Blocks256(DType type, DequantizeFn dequantize, DotRowsI8Fn dots,
-                                PackPanelFn pack = nullptr, MultiplyPanelFn multiply = nullptr) {
-  return {type, ActivationForm::kBlocks256, dequantize, nullptr, dots, pack, multiply, 0};
+                                PackPanelFn pack = nullptr, MultiplyPanelFn multiply = nullptr,
+                                PanelOrder order = PanelOrder::kOwn,
+                                DotTokensI8Fn tokens = nullptr) {
+  return {type,  ActivationForm::kBlocks256, dequantize, nullptr, dots, pack, multiply, 0, order,
+          tokens};
 }
 
 constexpr TypeKernels kAvx2Rows[] = {
@@ -70,21 +72,23 @@ constexpr TypeKernels kVnniRows[] = {
     Blocks32(DType::kQ8_0, DequantizeQ8_Avx512, DotRowsQ8_Avx512Vnni, PackPanelQ8_Avx512Vnni,
              MultiplyPanel_Avx512Vnni, 128),
     Blocks32(DType::kQ4_0, DequantizeQ4_Avx512, DotRowsQ4_Avx512Vnni, PackPanelQ4_Avx512Vnni,
-             MultiplyPanel_Avx512Vnni, 8, /*panel_as_dots=*/true),
+             MultiplyPanel_Avx512Vnni, 8, PanelOrder::kAsDots),
     Blocks32(DType::kQ4_1, DequantizeQ4_1_Avx2, DotRowsQ4_1_Avx512Vnni),
-    Blocks32(DType::kQ5_0, DequantizeQ5_0_Avx2, DotRowsQ5_0_Avx512Vnni),
+    Blocks32(DType::kQ5_0, DequantizeQ5_0_Avx2, DotRowsQ5_0_Avx512Vnni, PackPanelQ5_0_Avx512Vnni,
+             MultiplyPanel_Avx512Vnni, 16),
     Blocks32(DType::kQ5_1, DequantizeQ5_1_Avx2, DotRowsQ5_1_Avx512Vnni),
-    Blocks32(DType::kIQ4_NL, DequantizeIq4Nl_Avx2, DotRowsIq4Nl_Avx512Vnni),
+    Blocks32(DType::kIQ4_NL, DequantizeIq4Nl_Avx2, DotRowsIq4Nl_Avx512Vnni,
+             PackPanelIq4Nl_Avx512Vnni, MultiplyPanel_Avx512Vnni, 128, PanelOrder::kAsDots),
     Blocks256(DType::kQ2_K, DequantizeQ2_K_Avx2, DotRowsQ2_K_Avx512Vnni, PackPanelQ2_K_Avx512Vnni,
-              MultiplyPanel16_Avx512Vnni),
+              MultiplyPanelQ2_K_Avx512Vnni, PanelOrder::kFours),
     Blocks256(DType::kQ3_K, DequantizeQ3_K_Avx2, DotRowsQ3_K_Avx512Vnni, PackPanelQ3_K_Avx512Vnni,
-              MultiplyPanel16_Avx512Vnni),
+              MultiplyPanel16_Avx512Vnni, PanelOrder::kOwn, DotTokensQ3_K_Avx512Vnni),
     Blocks256(DType::kQ4_K, DequantizeQ4_K_Avx2, DotRowsQ4_K_Avx512Vnni, PackPanelQ4_K_Avx512Vnni,
-              MultiplyPanel32_Avx512Vnni),
+              MultiplyPanelQ4_K_Avx512Vnni, PanelOrder::kFours),
     Blocks256(DType::kQ5_K, DequantizeQ5_K_Avx2, DotRowsQ5_K_Avx512Vnni, PackPanelQ5_K_Avx512Vnni,
-              MultiplyPanel32_Avx512Vnni),
+              MultiplyPanel32_Avx512Vnni, PanelOrder::kOwn, DotTokensQ5_K_Avx512Vnni),
     Blocks256(DType::kQ6_K, DequantizeQ6_K_Avx2, DotRowsQ6_K_Avx512Vnni, PackPanelQ6_K_Avx512Vnni,
-              MultiplyPanel16_Avx512Vnni),
+              MultiplyPanel16_Avx512Vnni, PanelOrder::kOwn, DotTokensQ6_K_Avx512Vnni),
 };
 
 constexpr KernelTable kAvx2 = {

@@ -67,18 +67,28 @@ SELVEDGE_DECLARE_QUANTIZED_TYPE(Q6_K)
 #undef SELVEDGE_DECLARE_QUANTIZED_TYPE
 #undef SELVEDGE_DECLARE_DOT_ROWS
 
-// Integer panels of 32 rows, at most 6 tokens. "Panel16" and "Panel32" are those of the K types,
-// with a scale and a bias for each 16 or 32 values.
+#define SELVEDGE_DECLARE_DOT_TOKENS(type)                                                      \
+  void DotTokens##type##_Avx512Vnni(const uint8_t* w, size_t row_bytes, size_t rows, size_t k, \
+                                    size_t tokens, const QuantizedActivations& x, float* y,    \
+                                    size_t ldy);
+SELVEDGE_DECLARE_DOT_TOKENS(Q3_K)
+SELVEDGE_DECLARE_DOT_TOKENS(Q5_K)
+SELVEDGE_DECLARE_DOT_TOKENS(Q6_K)
+#undef SELVEDGE_DECLARE_DOT_TOKENS
+
+// Integer panels of 32 rows, at most 6 tokens. "Panel16" and "Panel32" are those of Q3_K and Q6_K,
+// and of Q5_K, with a scale and a bias for each 16 or 32 values.
 #define SELVEDGE_DECLARE_PACK_PANEL(type)                                                      \
   void PackPanel##type##_Avx512Vnni(const uint8_t* w, size_t row_bytes, size_t rows, size_t k, \
                                     uint8_t* panel, float* scales);
 #define SELVEDGE_DECLARE_MULTIPLY_PANEL(name)                                                    \
   void name##_Avx512Vnni(size_t tokens, size_t k, const QuantizedActivations& x, int32_t offset, \
-                         const uint8_t* panel, const float* scales, float* y, size_t ldy,        \
-                         bool add);
+                         const uint8_t* panel, const float* scales, const PanelSums& sums);
 
 SELVEDGE_DECLARE_PACK_PANEL(Q8)
 SELVEDGE_DECLARE_PACK_PANEL(Q4)
+SELVEDGE_DECLARE_PACK_PANEL(Q5_0)
+SELVEDGE_DECLARE_PACK_PANEL(Iq4Nl)
 SELVEDGE_DECLARE_PACK_PANEL(Q2_K)
 SELVEDGE_DECLARE_PACK_PANEL(Q3_K)
 SELVEDGE_DECLARE_PACK_PANEL(Q4_K)
@@ -87,6 +97,8 @@ SELVEDGE_DECLARE_PACK_PANEL(Q6_K)
 SELVEDGE_DECLARE_MULTIPLY_PANEL(MultiplyPanel)
 SELVEDGE_DECLARE_MULTIPLY_PANEL(MultiplyPanel16)
 SELVEDGE_DECLARE_MULTIPLY_PANEL(MultiplyPanel32)
+SELVEDGE_DECLARE_MULTIPLY_PANEL(MultiplyPanelQ2_K)
+SELVEDGE_DECLARE_MULTIPLY_PANEL(MultiplyPanelQ4_K)
 #undef SELVEDGE_DECLARE_PACK_PANEL
 #undef SELVEDGE_DECLARE_MULTIPLY_PANEL
 
