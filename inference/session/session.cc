@@ -64,7 +64,8 @@ struct Session::Impl {
     // Even chunks: a short last one would be worked less efficiently (and rounded as single rows).
     size_t chunks = (tokens.size() - 1) / Decoder::kMaxChunk + 1;
     for (; !tokens.empty(); --chunks) {
-      const size_t size = (tokens.size() - 1) / chunks + 1;
+      // In fours, as products of some types take tokens (PanelOrder::kFours).
+      const size_t size = std::min(tokens.size(), ((tokens.size() - 1) / chunks / 4 + 1) * 4);
       const bool last = size == tokens.size();
       const size_t rows = logits == nullptr ? 0 : all ? size : last ? 1 : 0;
       SELVEDGE_RETURN_IF_ERROR(RunChunk(tokens.first(size), rows, kernels::RowSums::kFastest, out));
