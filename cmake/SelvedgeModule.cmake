@@ -71,7 +71,8 @@ function(selvedge_test name)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} GTest::gmock GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE SELVEDGE_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
-                             SELVEDGE_BINARY_DIR="${PROJECT_BINARY_DIR}")
+                             SELVEDGE_BINARY_DIR="${PROJECT_BINARY_DIR}"
+                             $<$<BOOL:${CMAKE_CROSSCOMPILING}>:SELVEDGE_EMULATED=1>)
   set(properties)
   if(ARG_LABELS)
     set(properties PROPERTIES LABELS ${ARG_LABELS})

@@ -175,6 +175,8 @@ TEST(BadSafetensors, AHundredThousandTensorsAreRefusedFastAndInLittleMemory) {
   getrusage(RUSAGE_SELF, &after);
 #ifndef SELVEDGE_SANITIZED
   EXPECT_LT(after.ru_maxrss - before.ru_maxrss, 32 * 1024);  // KiB
+#endif
+#if !defined(SELVEDGE_SANITIZED) && !defined(SELVEDGE_EMULATED)
   EXPECT_LT(std::chrono::duration<double>(took).count(), 0.5) << "0.1 s on an idle machine";
 #endif
 }
