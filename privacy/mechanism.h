@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -22,6 +23,8 @@
 
 #include "core/secure_random.h"
 #include "privacy/clipping/grid_sum.h"
+#include "privacy/correlated/correlated_noise.h"
+#include "privacy/correlated/correlation.h"
 
 namespace selvedge::privacy {
 
@@ -37,14 +40,17 @@ struct PrivacyPlan {
   double divisor = 1;       // public nominal batch size that the noised sum is divided by
   uint64_t parameters = 0;  // P, length of a group's gradient
   Clipping clipping = Clipping::kFlat;
+  // Noise correlated between steps, groups in turns; q is 1 then. None: independent noise.
+  std::optional<Correlation> correlation;
 
   Status Validate() const;  // kUsage
-  MechanismEvent Event() const { return {sampling_rate, noise_multiplier, steps}; }
+  // What the run costs: `steps` releases, or with correlated noise one release of the whole run.
+  MechanismEvent Event() const;
 };
 
-// Indices of the groups of one step: all of them, or each with probability q by the cryptographic
-// generator. May be empty.
-std::vector<uint32_t> SampleGroups(const PrivacyPlan& plan, uint32_t group_count,
+// Indices of the groups of step `step`, ascending: all of them, each with probability q by the
+// cryptographic generator, or with correlated noise those whose turn it is. May be empty.
+std::vector<uint32_t> SampleGroups(const PrivacyPlan& plan, uint32_t group_count, int64_t step,
                                    core::SecureRandom& random);
 
 class ClippedSum {
@@ -58,9 +64,10 @@ class ClippedSum {
  private:
   friend class GroupGradientSum;
   friend Result<class NoisedGradient> AddNoise(ClippedSum sum, class SpendReceipt receipt,
-                                               core::SecureRandom& random);
+                                               core::SecureRandom& random, CorrelatedNoise* past);
   ClippedSum() = default;
   GridSum grid_;
+  bool correlated_ = false;
   double clip_norm_ = 0;
   double noise_multiplier_ = 0;
   double divisor_ = 1;
@@ -77,7 +84,6 @@ class GroupGradientSum {
   // gradient [P] f32; another length is a bug of the caller and aborts. Returns the norm before
   // clipping (NaN if not finite); the caller must not release it.
   double Add(std::span<const float> gradient) { return sum_.grid_.Add(gradient); }
-  int64_t non_finite() const { return sum_.grid_.skipped(); }  // groups that contributed zero
   ClippedSum Finish() && { return std::move(sum_); }
 
  private:
@@ -124,18 +130,22 @@ class NoisedGradient {
   NoisedGradient(const NoisedGradient&) = delete;
 
   std::span<const float> values() const { return values_; }  // [P], sum / divisor + noise
-  double noise_stddev() const { return noise_stddev_; }      // per coordinate: sigma C / divisor
+  // Per coordinate: sigma C / divisor; with correlated noise times the norm of a row of C^-1.
+  double noise_stddev() const { return noise_stddev_; }
 
  private:
   friend Result<NoisedGradient> AddNoise(ClippedSum sum, SpendReceipt receipt,
-                                         core::SecureRandom& random);
+                                         core::SecureRandom& random, CorrelatedNoise* past);
   NoisedGradient() = default;
   std::vector<float> values_;
   double noise_stddev_ = 0;
 };
 
 // Adds exact discrete Gaussian noise of scale sigma C on the grid, from a freshly keyed generator.
-// kInternal if the generator fails or an argument was used before.
-Result<NoisedGradient> AddNoise(ClippedSum sum, SpendReceipt receipt, core::SecureRandom& random);
+//   past  for a plan with correlated noise what earlier steps drew, which this step adds to; null
+//         for every other plan
+// kInternal if the generator fails, an argument was used before, or `past` is not of this step.
+Result<NoisedGradient> AddNoise(ClippedSum sum, SpendReceipt receipt, core::SecureRandom& random,
+                                CorrelatedNoise* past = nullptr);
 
 }  // namespace selvedge::privacy

@@ -18,12 +18,15 @@ std::string Number(double value) {
 
 std::string Describe(const PrivacyStatement& s) {
   if (s.accountant.empty()) return "no differential privacy";
-  const std::string sampling =
-      s.sampling == "poisson" ? "Poisson-sampled with rate " + Number(s.sampling_rate) : s.sampling;
+  std::string releases =
+      std::to_string(s.steps) + " " +
+      (s.sampling == "poisson" ? "Poisson-sampled with rate " + Number(s.sampling_rate)
+                               : s.sampling) +
+      " releases";
+  if (s.sampling == "in-turns") releases = "the whole run as one release, groups in turns,";
   return "epsilon " + Number(s.epsilon) + " at delta " + Number(s.delta) + " for each " + s.unit +
-         " (" + s.neighbouring + "): " + std::to_string(s.steps) + " " + sampling +
-         " releases with noise multiplier " + Number(s.noise_multiplier) + ", by the " +
-         s.accountant + " accountant";
+         " (" + s.neighbouring + "): " + releases + " with noise multiplier " +
+         Number(s.noise_multiplier) + ", by the " + s.accountant + " accountant";
 }
 
 }  // namespace selvedge

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/digest.h"
+#include "sdk/correlation_json.h"
 
 namespace selvedge {
 namespace {
@@ -27,9 +28,33 @@ Result<JobCharges> ReadPlan(const vault::LedgerRow& row, const vault::Vault& vau
   c.job_id = row.subject;
   c.at = row.at;
   c.event = {body["sampling_rate"].get<double>(), body["noise_multiplier"].get<double>(), 0};
+  if (body.contains("correlation")) {
+    const Result<privacy::Correlation> correlation =
+        ReadCorrelation(body["correlation"], body.value("steps", int64_t{0}), "ledger");
+    if (!correlation.ok()) return BadRow(row);
+    c.correlated = true;
+    c.event.noise_multiplier = privacy::RunNoiseMultiplier(c.event.noise_multiplier, *correlation);
+  }
   SELVEDGE_ASSIGN_OR_RETURN(c.groups, vault.jobs().Groups(row.subject, vault::GroupPart::kTrains));
   SELVEDGE_ASSIGN_OR_RETURN(c.judges, vault.jobs().Groups(row.subject, vault::GroupPart::kJudges));
   return c;
+}
+
+// A step's row is one more release; the first one of a run with correlated noise pays for all.
+Status AddStep(const vault::LedgerRow& row, JobCharges* charges) {
+  if (!charges->correlated) {
+    ++charges->event.steps;
+    return OkStatus();
+  }
+  const Json body = Json::parse(row.body, nullptr, false);
+  if (!body.is_object() || !body.contains("step") || !body["step"].is_number_integer()) {
+    return BadRow(row);
+  }
+  const auto step = body["step"].get<int64_t>();
+  if (step < charges->next_step) return BadRow(row);  // released twice
+  charges->next_step = step + 1;
+  charges->event.steps = 1;
+  return OkStatus();
 }
 
 Result<MechanismEvent> ReadAnswer(const vault::LedgerRow& row) {
@@ -94,7 +119,7 @@ Result<std::vector<JobCharges>> ReadCharges(const vault::Vault& vault) {
     const auto job = by_job.find(row.subject);
     if (job == by_job.end()) return BadRow(row);
     if (row.kind == "step") {
-      ++out[job->second].event.steps;
+      SELVEDGE_RETURN_IF_ERROR(AddStep(row, &out[job->second]));
     } else if (row.kind == "gate") {
       SELVEDGE_ASSIGN_OR_RETURN(const MechanismEvent answer, ReadAnswer(row));
       out[job->second].gate.push_back(answer);

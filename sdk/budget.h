@@ -24,7 +24,10 @@ struct JobCharges {
   std::string job_id;
   std::string adapter_id;            // empty until something was released
   int64_t at = 0;                    // ms, of the plan
-  MechanismEvent event;              // steps = rows charged, repetitions after a crash included
+  MechanismEvent event;              // steps = rows charged, repetitions after a crash included;
+                                     // with correlated noise the run, once a row is there
+  bool correlated = false;           // noise
+  int64_t next_step = 0;             // then, after the last one that was charged
   std::vector<vault::Bytes> groups;  // that trained, by key, and pay for `event`
   std::vector<MechanismEvent> gate;  // noised answers of the gate, one for each row
   std::vector<vault::Bytes> judges;  // held-out groups that pay for them

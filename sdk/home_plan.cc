@@ -81,8 +81,9 @@ Result<TrainPlan> Home::Plan(const TrainOptions& options) {
   SELVEDGE_ASSIGN_OR_RETURN(
       const std::vector<trainer::Group> groups,
       MakeGroups(*base->tokenizer, job.train, plan.seq_len, plan.windows_per_step));
-  out.minutes = TokensPerStep(groups) * plan.sampling_rate * static_cast<double>(plan.steps) /
-                out.tokens_per_s / 60;
+  const double share = plan.divisor / static_cast<double>(groups.size());  // in a step
+  out.minutes =
+      TokensPerStep(groups) * share * static_cast<double>(plan.steps) / out.tokens_per_s / 60;
   out.reasons = ReasonsOf(out, plan, options.keep_near_duplicates);
   return out;
 }

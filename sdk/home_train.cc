@@ -36,6 +36,8 @@ TrainHost::Run RunOf(const PreparedJob& prepared, const BaseModel& base,
   run.event = prepared.plan.Event(1);
   run.dp = prepared.plan.dp;
   run.affordable = prepared.affordable;
+  run.correlated = prepared.plan.correlation.has_value();
+  run.charged_steps = prepared.charged_steps;
   run.time_limit_s = options.time_limit_s;
   run.base = base.model;
   run.stop = stop;

@@ -10,6 +10,10 @@ Status JobLedger::WriteCharge(int64_t step) {
     return PolicyError("privacy budget: step " + std::to_string(step) +
                        " would pass it, stopped before");
   }
+  if (step < least_step_) {
+    return InternalError("ledger: step " + std::to_string(step) +
+                         ": was charged, with correlated noise it is not done again");
+  }
   const std::lock_guard<std::mutex> lock(home_->mutex);
   vault::Vault& v = *home_->vault;
   const std::string body = nlohmann::ordered_json{{"step", step}}.dump();

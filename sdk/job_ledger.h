@@ -16,9 +16,10 @@ namespace selvedge {
 // A step that is charged again after a crash costs again.
 class JobLedger final : public privacy::SpendLedger {
  public:
-  // `affordable`: how many more rows the budgets of the job's groups allow.
-  JobLedger(Home::Impl* home, std::string job_id, int64_t affordable)
-      : home_(home), job_id_(std::move(job_id)), affordable_(affordable) {}
+  // `affordable`: how many more rows the budgets of the job's groups allow. `least_step`: steps
+  // before it must not be charged again (correlated noise).
+  JobLedger(Home::Impl* home, std::string job_id, int64_t affordable, int64_t least_step = 0)
+      : home_(home), job_id_(std::move(job_id)), affordable_(affordable), least_step_(least_step) {}
 
   // 0-based number of the first step that was charged here, or -1.
   int64_t first_step() const { return first_step_; }
@@ -29,6 +30,7 @@ class JobLedger final : public privacy::SpendLedger {
   Home::Impl* home_;
   std::string job_id_;
   int64_t affordable_;
+  int64_t least_step_;
   int64_t first_step_ = -1;
 };
 

@@ -1,7 +1,9 @@
 #include "sdk/job_plan.h"
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "sdk/correlation_json.h"
 #include "sdk/train_options.h"
 
 namespace selvedge {
@@ -11,27 +13,39 @@ using Json = nlohmann::ordered_json;
 
 }  // namespace
 
+MechanismEvent JobPlan::Event(int64_t n) const {
+  if (!correlation) return {sampling_rate, noise_multiplier, n};
+  return {1, privacy::RunNoiseMultiplier(noise_multiplier, *correlation), 1};
+}
+
+MechanismEvent JobPlan::NoiseOfRun() const {
+  if (!correlation) return Event(steps);
+  const double last = privacy::ErrorOf(correlation->blt, steps).max;
+  return {1, noise_multiplier * last / std::sqrt(static_cast<double>(steps)), steps};
+}
+
 std::string PlanToJson(const JobPlan& p) {
-  return Json{{"version", 1},
-              {"dp", p.dp},
-              {"steps", p.steps},
-              {"sampling_rate", p.sampling_rate},
-              {"noise_multiplier", p.noise_multiplier},
-              {"clip_norm", p.clip_norm},
-              {"divisor", p.divisor},
-              {"rank", p.rank},
-              {"alpha", p.alpha},
-              {"target_modules", p.target_modules},
-              {"seq_len", p.seq_len},
-              {"learning_rate", p.learning_rate},
-              {"seed", p.seed},
-              {"noise_to_signal", p.noise_to_signal},
-              {"reason", p.reason},
-              {"windows_per_step", p.windows_per_step},
-              {"near_duplicates", p.near_duplicates},
-              {"keep_near_duplicates", p.keep_near_duplicates},
-              {"gate_noise_multiplier", p.gate_noise_multiplier}}
-      .dump();
+  Json json = {{"version", 1},
+               {"dp", p.dp},
+               {"steps", p.steps},
+               {"sampling_rate", p.sampling_rate},
+               {"noise_multiplier", p.noise_multiplier},
+               {"clip_norm", p.clip_norm},
+               {"divisor", p.divisor},
+               {"rank", p.rank},
+               {"alpha", p.alpha},
+               {"target_modules", p.target_modules},
+               {"seq_len", p.seq_len},
+               {"learning_rate", p.learning_rate},
+               {"seed", p.seed},
+               {"noise_to_signal", p.noise_to_signal},
+               {"reason", p.reason},
+               {"windows_per_step", p.windows_per_step},
+               {"near_duplicates", p.near_duplicates},
+               {"keep_near_duplicates", p.keep_near_duplicates},
+               {"gate_noise_multiplier", p.gate_noise_multiplier}};
+  if (p.correlation) json["correlation"] = CorrelationJson(*p.correlation);
+  return json.dump();
 }
 
 Result<JobPlan> PlanFromJson(const std::string& text) {
@@ -58,6 +72,10 @@ Result<JobPlan> PlanFromJson(const std::string& text) {
   p.near_duplicates = j.value("near_duplicates", int64_t{0});
   p.keep_near_duplicates = j.value("keep_near_duplicates", true);
   p.gate_noise_multiplier = j.value("gate_noise_multiplier", 0.0);
+  if (j.contains("correlation")) {
+    SELVEDGE_ASSIGN_OR_RETURN(p.correlation,
+                              ReadCorrelation(j["correlation"], p.steps, "job: correlation"));
+  }
   return p;
 }
 
@@ -66,6 +84,7 @@ std::string ConfigurationText(const TrainOptions& o, const HomeConfig& home) {
               {"dp", o.dp},
               {"epsilon", o.epsilon},
               {"noise_multiplier", o.noise_multiplier},
+              {"mechanism", static_cast<int>(o.mechanism)},
               {"clip_norm", o.clip_norm},
               {"rank", o.rank},
               {"alpha", o.alpha},
@@ -102,6 +121,7 @@ Result<trainer::Config> TrainerConfig(const JobPlan& plan, const HomeConfig& hom
   c.plan.steps = plan.steps;
   c.plan.delta = home.delta;
   c.plan.divisor = plan.divisor;
+  c.plan.correlation = plan.correlation;
   c.plan.parameters = TrainedParameters(model, c.target_modules, plan.rank, c.freeze_a);
   return c;
 }

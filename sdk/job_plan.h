@@ -3,12 +3,14 @@
 // with it, so that a resumed run is the same run.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <selvedge/home.h>
 #include <selvedge/status.h>
 
+#include "privacy/correlated/correlation.h"
 #include "sdk/home_impl.h"
 #include "trainer/trainer.h"
 
@@ -36,8 +38,13 @@ struct JobPlan {
   bool keep_near_duplicates = false;
   double judges_most_spent = 0;      // held-out groups with more are not asked; not stored
   double gate_noise_multiplier = 0;  // 0: the gate answers exactly
+  // Correlated noise; noise_multiplier is then that of z, before it is correlated.
+  std::optional<privacy::Correlation> correlation;
 
-  MechanismEvent Event(int64_t n) const { return {sampling_rate, noise_multiplier, n}; }
+  // What `n` steps cost; with correlated noise what the run costs, which its first step pays.
+  MechanismEvent Event(int64_t n) const;
+  // The independent full-batch noise that the end of the run would be as noisy with.
+  MechanismEvent NoiseOfRun() const;
 };
 
 std::string PlanToJson(const JobPlan& plan);

@@ -34,7 +34,9 @@ Result<std::optional<double>> NoiseFor(const TrainOptions& o, const BudgetClass&
                                        double sampling_rate, int64_t steps,
                                        const HomeConfig& home) {
   const double left = home.epsilon_budget - one.epsilon;
-  const int64_t room = StepsWithRoomForRestarts(steps);
+  // With correlated noise a step that a crash lost is passed over, not done again.
+  const int64_t room =
+      o.mechanism == NoiseMechanism::kBlt ? steps : StepsWithRoomForRestarts(steps);
   if (o.epsilon == 0 && o.noise_multiplier > 0) {
     SELVEDGE_ASSIGN_OR_RETURN(
         const double after,

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <optional>
 
+#include "privacy/correlated/blt_optimizer.h"
 #include "sdk/capacity.h"
 #include "sdk/judges.h"
 #include "sdk/participants.h"
@@ -24,6 +26,8 @@ constexpr int64_t kFewestInTime = 32;
 constexpr int64_t kFewestSteps = 8;
 // Bounds the cost of a step whatever the records' length; what a record needs more takes turns.
 constexpr int64_t kDefaultSeqLen = 64;
+// Of correlated noise: the fourth gains less than a percent.
+constexpr size_t kBuffers = 3;
 
 std::string Text(double v) {
   char text[40];
@@ -35,6 +39,7 @@ struct Schedule {
   Participants who;
   int64_t steps = 0;
   std::string reason;
+  std::optional<privacy::Correlation> correlation;
 };
 
 // Noise of a run goes with noise multiplier over groups in a step.
@@ -103,6 +108,32 @@ class Scheduler {
   const HomeConfig& home_;
 };
 
+// Groups in turns, with correlated noise: the whole run costs what one release of all groups does.
+Result<Schedule> InTurns(const TrainOptions& options, const PlanInputs& inputs,
+                         const HomeConfig& home) {
+  TrainOptions o = options;
+  o.batch_size = 0;
+  Schedule out;
+  SELVEDGE_ASSIGN_OR_RETURN(out.who, ChooseParticipants(o, 1, inputs.classes, home));
+  const int64_t groups = out.who.groups;
+  const int64_t steps = options.steps > 0 ? options.steps : kDefaultSteps;
+  const int64_t batch = options.batch_size;
+  const int64_t turns =
+      std::clamp<int64_t>(batch > 0 ? (groups + batch - 1) / batch : steps, 1, groups);
+  out.steps = options.steps > 0 || batch == 0 ? steps : turns;
+  const int64_t passes = (out.steps - 1) / turns + 1;
+  const privacy::Participation schema{out.steps, turns, passes};
+  SELVEDGE_ASSIGN_OR_RETURN(const privacy::Blt blt, privacy::OptimizeBlt(schema, kBuffers));
+  out.correlation = privacy::Correlation{blt, schema};
+  // Of z, so that the run as one release has the noise multiplier that was chosen.
+  out.who.noise_multiplier /= privacy::RunNoiseMultiplier(1, *out.correlation) * (1 - 1e-12);
+  out.who.divisor = static_cast<double>(groups) / static_cast<double>(turns);
+  out.reason = "each step takes 1/" + std::to_string(turns) + " of the groups in turn, " +
+               std::to_string(passes) + (passes == 1 ? " pass" : " passes") +
+               ", with correlated noise";
+  return out;
+}
+
 void PlanWithoutPrivacy(const TrainOptions& o, int64_t groups, JobPlan* plan) {
   Participants all;
   SetBatch(o.batch_size > 0 ? o.batch_size : kPlainBatch, groups, &all);
@@ -120,8 +151,11 @@ Status PlanPrivacy(const TrainOptions& o, const PlanInputs& inputs, int64_t grou
     return UsageError("train: delta: the home's " + Text(home.delta) +
                       " must be below 1 / groups, groups are " + std::to_string(groups));
   }
-  SELVEDGE_ASSIGN_OR_RETURN(const Schedule schedule, Scheduler(o, inputs, home).Choose());
+  SELVEDGE_ASSIGN_OR_RETURN(const Schedule schedule, o.mechanism == NoiseMechanism::kBlt
+                                                         ? InTurns(o, inputs, home)
+                                                         : Scheduler(o, inputs, home).Choose());
   plan->steps = schedule.steps;
+  plan->correlation = schedule.correlation;
   plan->schedule_reason = schedule.reason;
   plan->sampling_rate = schedule.who.sampling_rate;
   plan->divisor = schedule.who.divisor;
@@ -165,7 +199,7 @@ Result<JobPlan> MakePlan(const TrainOptions& o, const PlanInputs& inputs,
     PlanWithoutPrivacy(o, groups, &plan);
   }
   SELVEDGE_ASSIGN_OR_RETURN(const Capacity capacity,
-                            ChooseCapacity(o, model, plan.Event(plan.steps), plan.divisor));
+                            ChooseCapacity(o, model, plan.NoiseOfRun(), plan.divisor));
   plan.rank = capacity.rank;
   plan.alpha = o.alpha > 0 ? o.alpha : 2 * capacity.rank;
   plan.target_modules = capacity.target_modules;

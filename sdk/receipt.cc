@@ -12,6 +12,7 @@
 #include "core/digest.h"
 #include "core/file_io.h"
 #include "privacy/accounting/lower_bound.h"
+#include "sdk/correlation_json.h"
 #include "storage/untrusted/json_fields.h"
 #include "storage/untrusted/strict_json.h"
 
@@ -24,6 +25,8 @@ using untrusted::JsonFields;
 constexpr int64_t kVersion = 2;
 // How far two computations of the same bound may lie apart: other processors round otherwise.
 constexpr double kTolerance = 1e-6;
+
+constexpr const char* kCorrelatedNoise = "discrete-gaussian, correlated by a BLT matrix";
 
 std::span<const uint8_t> AsBytes(std::string_view text) {
   return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
@@ -75,7 +78,7 @@ bool Near(double a, double b) { return std::abs(a - b) <= kTolerance * std::max(
 
 // What the receipt claims must follow from its own events.
 Status CheckClaims(const PrivacyStatement& s, const std::vector<MechanismEvent>& events,
-                   const Json& bounds, double lower, ReceiptReport* report) {
+                   const Json& bounds, double lower, bool correlated, ReceiptReport* report) {
   int64_t steps = 0;
   for (const MechanismEvent& event : events) {
     steps += event.steps;
@@ -87,8 +90,8 @@ Status CheckClaims(const PrivacyStatement& s, const std::vector<MechanismEvent>&
     return Wrong("steps: the statement says " + std::to_string(s.steps) + ", the events " +
                  std::to_string(steps));
   }
-  if (s.sampling != (s.sampling_rate < 1 ? "poisson" : "full-batch") ||
-      s.neighbouring != "zero-out") {
+  const char* sampling = s.sampling_rate < 1 ? "poisson" : "full-batch";
+  if (s.sampling != (correlated ? kInTurns : sampling) || s.neighbouring != "zero-out") {
     return Wrong(
         "statement: its sampling or neighbouring is not what the events are accounted for");
   }
@@ -108,6 +111,41 @@ Status CheckClaims(const PrivacyStatement& s, const std::vector<MechanismEvent>&
   }
   return Near(lower, recomputed.lower) ? OkStatus()
                                        : Wrong("epsilon_lower: is not what its events give");
+}
+
+Json MechanismJson(const ReceiptFacts& facts) {
+  Json json = {{"noise", "discrete-gaussian"},
+               {"clipping", "flat-l2"},
+               {"clip_norm", facts.clip_norm},
+               {"divisor", facts.divisor},
+               {"groups", facts.groups}};
+  if (!facts.correlation) return json;
+  json["noise"] = kCorrelatedNoise;
+  json["correlation"] = CorrelationJson(*facts.correlation);
+  json["steps"] = facts.steps;
+  json["source_noise_multiplier"] = facts.source_noise_multiplier;
+  return json;
+}
+
+// Whether the noise is correlated; then its one event must follow from the matrix.
+Result<bool> CheckMechanism(const Json& mechanism, const std::vector<MechanismEvent>& events) {
+  JsonFields fields(mechanism, "receipt: mechanism");
+  const std::string noise = fields.Text("noise");
+  SELVEDGE_RETURN_IF_ERROR(fields.status());
+  if (noise != kCorrelatedNoise) return false;
+  const int64_t steps = fields.Integer("steps", kMostSteps);
+  const double source = fields.Number("source_noise_multiplier");
+  const Json& correlation = fields.Object("correlation");
+  SELVEDGE_RETURN_IF_ERROR(fields.status());
+  SELVEDGE_ASSIGN_OR_RETURN(const privacy::Correlation read,
+                            ReadCorrelation(correlation, steps, "receipt: correlation"));
+  const MechanismEvent& run = events.front();
+  const double multiplier = privacy::RunNoiseMultiplier(source, read);
+  if (events.size() == 1 && run.steps == 1 && run.sampling_rate == 1 &&
+      Near(run.noise_multiplier, multiplier)) {
+    return true;
+  }
+  return Wrong("correlation: its sensitivity does not give the events");
 }
 
 Json EventsJson(const std::vector<MechanismEvent>& events) {
@@ -209,12 +247,7 @@ Result<std::string> WriteReceipt(const adapters::Manifest& m, const ReceiptFacts
       {"gate", GateJson(facts)},
       {"bounds", upper},
       {"epsilon_lower", bounds.lower},
-      {"mechanism",
-       {{"noise", "discrete-gaussian"},
-        {"clipping", "flat-l2"},
-        {"clip_norm", facts.clip_norm},
-        {"divisor", facts.divisor},
-        {"groups", facts.groups}}},
+      {"mechanism", MechanismJson(facts)},
       {"lifetime", {{"epsilon_budget", facts.epsilon_budget}, {"delta", m.privacy.delta}}},
       {"ledger", {{"rows", facts.ledger.rows}, {"head", core::Hex(facts.ledger.mac)}}}};
   const std::string text = body.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -249,6 +282,7 @@ Result<ReceiptReport> VerifyReceipt(std::string_view receipt, const ReceiptCheck
   JsonFields lifetime(fields.Object("lifetime"), "receipt: lifetime");
   const Json& statement = fields.Object("statement");
   const Json& releases = fields.Array("events");
+  const Json& mechanism = fields.Object("mechanism");
   SELVEDGE_RETURN_IF_ERROR(fields.status());
   report.ledger_rows = ledger.Integer("rows", INT64_MAX);
   report.ledger_head = ledger.Digest("head");
@@ -257,7 +291,8 @@ Result<ReceiptReport> VerifyReceipt(std::string_view receipt, const ReceiptCheck
   SELVEDGE_RETURN_IF_ERROR(lifetime.status());
   SELVEDGE_ASSIGN_OR_RETURN(report.privacy, adapters::ReadPrivacy(statement, "receipt: statement"));
   SELVEDGE_ASSIGN_OR_RETURN(const auto events, ReadEvents(releases));
-  SELVEDGE_RETURN_IF_ERROR(CheckClaims(report.privacy, events, bounds, lower, &report));
+  SELVEDGE_ASSIGN_OR_RETURN(const bool correlated, CheckMechanism(mechanism, events));
+  SELVEDGE_RETURN_IF_ERROR(CheckClaims(report.privacy, events, bounds, lower, correlated, &report));
   if (version > 1) {  // before, the gate answered exactly
     const Json& gate = fields.Object("gate");
     SELVEDGE_RETURN_IF_ERROR(fields.status());

@@ -4,6 +4,7 @@
 // docs/formats/receipt.md.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,14 +13,22 @@
 
 #include "adapters/lora.h"
 #include "adapters/store.h"
+#include "privacy/correlated/correlation.h"
 #include "storage/vault/key_blob.h"
 
 namespace selvedge {
+
+// PrivacyStatement::sampling of a run with correlated noise.
+inline constexpr const char* kInTurns = "in-turns";
 
 // What the manifest does not say of a run.
 struct ReceiptFacts {
   std::vector<MechanismEvent> events;  // all releases of the run, repetitions included
   double clip_norm = 0;
+  // Correlated noise, its steps, and the noise multiplier of each before it is correlated.
+  std::optional<privacy::Correlation> correlation;
+  int64_t steps = 0;
+  double source_noise_multiplier = 0;
   double divisor = 0;
   int64_t groups = 0;
   std::vector<MechanismEvent> gate;  // noised answers of the gate; empty: it answered exactly

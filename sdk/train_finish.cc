@@ -51,7 +51,10 @@ Result<PrivacyStatement> Statement(Home::Impl& home, const PreparedJob& prepared
   none.sampling_rate = prepared.plan.sampling_rate;
   none.steps = prepared.plan.steps;
   if (!prepared.plan.dp) return none;
-  return StatementOf(home.config.unit, charges.event, home.config.delta);
+  SELVEDGE_ASSIGN_OR_RETURN(PrivacyStatement s,
+                            StatementOf(home.config.unit, charges.event, home.config.delta));
+  if (prepared.plan.correlation) s.sampling = kInTurns;
+  return s;
 }
 
 // The noised votes of the held-out groups, once they are charged.
@@ -147,6 +150,9 @@ Status Describe(Home::Impl& home, const PreparedJob& prepared, adapters::Manifes
   if (manifest->dp) manifest->ledger_head = core::Hex(facts->ledger.mac);
   facts->events = {charges.event};
   facts->clip_norm = prepared.plan.clip_norm;
+  facts->correlation = prepared.plan.correlation;
+  facts->steps = prepared.plan.steps;
+  facts->source_noise_multiplier = prepared.plan.noise_multiplier;
   facts->divisor = prepared.plan.divisor;
   facts->groups = static_cast<int64_t>(prepared.groups.size());
   facts->gate = charges.gate;

@@ -17,7 +17,9 @@ double Seconds(std::chrono::steady_clock::duration d) { return duration<double>(
 }  // namespace
 
 TrainHost::TrainHost(Home::Impl* home, Run run)
-    : home_(home), run_(std::move(run)), ledger_(home, run_.job.id, run_.affordable) {
+    : home_(home),
+      run_(std::move(run)),
+      ledger_(home, run_.job.id, run_.affordable, run_.charged_steps) {
   if (!run_.dp) return;
   run_.event.steps = 1;
   const Result<privacy::Spent> cost = privacy::CostOf(run_.event);
@@ -51,6 +53,7 @@ bool TrainHost::ShouldStop() {
 }
 
 double TrainHost::EpsilonNow(int64_t steps_here) const {
+  if (run_.correlated) steps_here = run_.charged_steps == 0 ? 1 : 0;
   double most = 0;
   for (const BudgetClass& one : run_.classes) {
     const privacy::Spent spent = privacy::Add(one.spent, step_cost_, steps_here);

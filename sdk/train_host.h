@@ -28,6 +28,8 @@ class TrainHost final : public trainer::Host {
     MechanismEvent event;              // of one step; unused without dp
     bool dp = true;
     int64_t affordable = 0;
+    bool correlated = false;    // noise: the first step pays for all, and none is done twice
+    int64_t charged_steps = 0;  // then, by earlier processes
     double time_limit_s = 0;
     std::shared_ptr<const inference::Model> base;  // whose bytes training reads
     const std::atomic<bool>* stop = nullptr;
@@ -36,6 +38,7 @@ class TrainHost final : public trainer::Host {
   TrainHost(Home::Impl* home, Run run);
 
   privacy::SpendLedger& ledger() override { return ledger_; }
+  int64_t ChargedSteps() override { return run_.charged_steps; }
   bool ShouldStop() override;
   void OnProgress(const trainer::Progress& progress) override;
   Status SaveCheckpoint(const std::vector<uint8_t>& state) override;

@@ -28,7 +28,8 @@ struct PreparedJob {
   std::vector<trainer::Group> groups;          // of the train records, set by Admit
   std::vector<BudgetClass> classes;            // what the job's groups had spent before this run
   int64_t affordable = 0;                      // steps that their budgets still allow
-  int64_t groups_retired = 0;                  // whose budget does not allow the run
+  int64_t charged_steps = 0;   // with correlated noise: of the job, by earlier processes
+  int64_t groups_retired = 0;  // whose budget does not allow the run
 };
 
 // kDeferred, naming each condition that does not hold or is unknown, and low storage.

@@ -88,6 +88,12 @@ Status CheckTrainOptions(const TrainOptions& o) {
   if (!o.dp && (o.epsilon > 0 || o.noise_multiplier > 0)) {
     return UsageError("train: epsilon and noise multiplier need --dp on");
   }
+  if (o.mechanism == NoiseMechanism::kBlt && !o.dp) {
+    return UsageError("train: the mechanism blt needs --dp on");
+  }
+  if (o.mechanism == NoiseMechanism::kBlt && o.minutes > 0) {
+    return UsageError("train: minutes cannot be given with the mechanism blt");
+  }
   if (!o.dp && o.minutes > 0) return UsageError("train: minutes need --dp on");
   return o.target_modules.empty() ? OkStatus() : CheckModuleNames(o.target_modules);
 }

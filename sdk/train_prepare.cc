@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/digest.h"
+#include "sdk/correlation_json.h"
 #include "sdk/near_duplicates.h"
 #include "sdk/participants.h"
 #include "sdk/train_job.h"
@@ -89,6 +90,10 @@ std::string LedgerPlan(const JobPlan& plan, const std::vector<vault::Bytes>& gro
     row["gate_noise_multiplier"] = plan.gate_noise_multiplier;
     row["judges"] = judges.size();
     row["judges_digest"] = vault::GroupsDigest(judges);
+  }
+  if (plan.correlation) {
+    row["version"] = 3;
+    row["correlation"] = CorrelationJson(*plan.correlation);
   }
   return row.dump();
 }
@@ -189,6 +194,12 @@ Result<PreparedJob> PrepareJob(Home::Impl& home, const TrainOptions& options, co
   out.classes = budgets.ClassesOf(GroupsOf(out.train));
   SELVEDGE_ASSIGN_OR_RETURN(
       out.affordable, AffordableSteps(out.classes, out.plan.Event(out.plan.steps), home.config));
+  if (!out.plan.correlation) return out;
+  for (const JobCharges& charges : budgets.jobs()) {
+    if (charges.job_id == out.job.id) out.charged_steps = charges.next_step;
+  }
+  // The first step pays for all of them.
+  if (out.charged_steps > 0 || out.affordable > 0) out.affordable = out.plan.steps;
   return out;
 }
 

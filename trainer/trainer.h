@@ -69,7 +69,10 @@ class Host {
  public:
   virtual ~Host() = default;
   virtual privacy::SpendLedger& ledger() = 0;  // used only with dp
-  virtual bool ShouldStop() = 0;               // asked before every product with a base weight
+  // With correlated noise: how many steps were charged by earlier processes. Those are not done
+  // again, whatever became of them.
+  virtual int64_t ChargedSteps() { return 0; }
+  virtual bool ShouldStop() = 0;  // asked before every product with a base weight
   virtual void OnProgress(const Progress& progress) = 0;
   // With dp, what a step releases, before the optimizer takes it: audits look at it.
   virtual void OnRelease(const privacy::NoisedGradient&) {}

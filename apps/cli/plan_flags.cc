@@ -12,6 +12,10 @@ void AddPrivacyFlags(CLI::App* app, PlanFlags* flags) {
           "What this run may spend (default: all that is left)");
   AddReal(app, "--noise-multiplier", &options->noise_multiplier, 1e-6, 1e9,
           "Noise over clip norm (default: solved from epsilon and steps)");
+  AddChoice(
+      app, "--mechanism", &flags->mechanism, {"gaussian", "blt"},
+      "gaussian: fresh noise in each step (the default); blt: streaming, groups take turns and "
+      "the noise of steps is correlated");
   AddReal(app, "--clip-norm", &options->clip_norm, 1e-9, 1e9,
           "Largest gradient norm of a group (default 1)");
   AddChoice(app, "--gate", &flags->gate, {"private", "exact"},
@@ -70,6 +74,8 @@ TrainOptions OptionsOf(const PlanFlags& flags, int64_t threads) {
   TrainOptions options = flags.options;
   options.dp = flags.dp == "on";
   options.private_gate = flags.gate == "private";
+  options.mechanism =
+      flags.mechanism == "blt" ? NoiseMechanism::kBlt : NoiseMechanism::kIndependent;
   options.keep_near_duplicates = flags.near_duplicates == "keep";
   options.rank = static_cast<int>(flags.rank);
   options.threads = static_cast<int>(threads);

@@ -13,6 +13,7 @@ struct PlanFlags {
   TrainOptions options;
   std::string dp = "on";
   std::string gate = "private";
+  std::string mechanism = "gaussian";
   std::string near_duplicates = "drop";
   std::string target_modules = "auto";
   int64_t rank = 0;

@@ -181,12 +181,23 @@ std::vector<ConditionState> ReadConditions(const std::vector<Condition>& wanted,
                                            const std::string& root = "");
 const char* ConditionName(Condition condition);  // "charging", "idle", "cool", "unmetered"
 
+// How the noise of a private run's steps hangs together.
+enum class NoiseMechanism {
+  kIndependent,  // fresh noise in every step
+  // Streaming: groups take turns, each once in a pass, and the noise of a step takes back part of
+  // what earlier steps added (BLT, docs/privacy/accounting.md). For runs that see each group once
+  // or a few times.
+  kBlt,
+};
+
 struct TrainOptions {
   bool now = false;  // skip the conditions
   std::vector<Condition> when = {Condition::kCharging, Condition::kIdle, Condition::kCool};
   bool dp = true;
   double epsilon = 0;           // of this run at the home's delta; 0 = what the ledger has left
   double noise_multiplier = 0;  // 0 = solved from epsilon and steps
+  // With kBlt `noise_multiplier` is that of the whole run as one release.
+  NoiseMechanism mechanism = NoiseMechanism::kIndependent;
   double clip_norm = 1.0;
   // Answers of the gate are noised and charged to the held-out groups that gave them, at most as
   // much as the run is to those that train. false: exact, and no part of the privacy statement.
@@ -201,7 +212,8 @@ struct TrainOptions {
   std::vector<std::string> target_modules;
   int64_t steps = 0;  // 0 = 30, without dp three passes
   // Expected groups per step, Poisson sampling. 0 = all groups, or half or a quarter of many where
-  // that costs at most a tenth more noise; 32 without dp.
+  // that costs at most a tenth more noise; 32 without dp. With kBlt groups that have their turn in
+  // a step, 0 = as many as make the steps one pass.
   int64_t batch_size = 0;
   int64_t seq_len = 0;  // tokens of a record that one step reads; 0 = 64, without dp the model's
                         // context. A longer record is read in windows that take turns

@@ -17,7 +17,7 @@ struct PrivacyStatement {
   double epsilon = 0;           // upper bound at delta
   double delta = 0;
   std::string accountant;  // "gaussian" | "rdp" | "pld": which valid bound was smallest
-  std::string sampling = "full-batch";  // "full-batch" | "poisson"
+  std::string sampling = "full-batch";  // "full-batch" | "poisson" | "in-turns"
   double sampling_rate = 1;             // q
   double noise_multiplier = 0;          // sigma: noise standard deviation / clip norm
   int64_t steps = 0;

@@ -20,6 +20,9 @@ struct Grid {
 // The coarsest grid of at least 2^20 points per noise standard deviation on which C' is within
 // 0.1 % of C. kUsage if none of up to 2^30 is fine enough (sigma sqrt(P) above 2^21).
 //   noise_multiplier >= 0.01; clip_norm > 0; parameters P in [1, 2^32]
-Result<Grid> ChooseGrid(double noise_multiplier, double clip_norm, uint64_t parameters);
+//   rounding  norm in grid units of what correlated noise is rounded by, which must be within 2^-10
+//             of C too (RoundingNorm of privacy/correlated/correlation.h); 0 for independent noise
+Result<Grid> ChooseGrid(double noise_multiplier, double clip_norm, uint64_t parameters,
+                        double rounding = 0);
 
 }  // namespace selvedge::privacy

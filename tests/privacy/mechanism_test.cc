@@ -52,9 +52,9 @@ TEST(PrivacyPlan, RefusesValuesOutOfRange) {
 
 TEST(SampleGroups, TakesAllGroupsAtRateOne) {
   core::SecureRandom random = MakeRandom();
-  const std::vector<uint32_t> all = SampleGroups(Plan(1), 5, random);
+  const std::vector<uint32_t> all = SampleGroups(Plan(1), 5, 0, random);
   EXPECT_EQ(all, (std::vector<uint32_t>{0, 1, 2, 3, 4}));
-  EXPECT_TRUE(SampleGroups(Plan(1), 0, random).empty());
+  EXPECT_TRUE(SampleGroups(Plan(1), 0, 0, random).empty());
 }
 
 // 5 standard errors of the total and of the correlation of neighbours: false alarm rate 1e-6.
@@ -83,7 +83,7 @@ TEST(SampleGroups, MayBeEmpty) {
   PrivacyPlan plan = Plan(1);
   plan.sampling_rate = 1e-9;
   core::SecureRandom random = MakeRandom();
-  EXPECT_TRUE(SampleGroups(plan, 10, random).empty());
+  EXPECT_TRUE(SampleGroups(plan, 10, 0, random).empty());
 }
 
 // The receipt that paid for a release cannot pay for a second one, nor can a sum be used twice.

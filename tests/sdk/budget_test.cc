@@ -229,6 +229,37 @@ TEST_F(BudgetTest, ARowOfAnUnknownKindIsRefused) {
   EXPECT_EQ(ReadCharges(vault()).status().code(), StatusCode::kFormat);
 }
 
+TEST_F(BudgetTest, ChargesCorrelatedStepsOnceAndInOrder) {
+  MakeWithGroups();
+  JobLedger ledger(home_->impl(), "j1", 100, 3);
+  EXPECT_EQ(ledger.Charge(2).status().code(), StatusCode::kInternal);
+  const std::string plan = R"({"sampling_rate": 1, "noise_multiplier": 3, "steps": 5,
+      "correlation": {"theta": [0.5], "omega": [0.25], "min_separation": 5, "participations": 1}})";
+  const auto append = [&](const char* kind, const std::string& body) {
+    return vault().Update([&] { return vault().ledger().Append(kind, "j2", body); });
+  };
+  ASSERT_TRUE(append("plan", plan).ok());
+  EXPECT_EQ(Budgets().jobs()[0].event.steps, 0) << "nothing was released yet";
+  for (const char* row : {R"({"step": 0})", R"({"step": 2})"})
+    ASSERT_TRUE(append("step", row).ok());
+  const JobCharges charges = Budgets().jobs()[0];
+  EXPECT_EQ(charges.event.steps, 1);
+  EXPECT_EQ(charges.next_step, 3);
+  // sqrt(1 + 0.25^2 (1 + 0.5^2 + 0.5^4 + 0.5^6)), and 2^-10 for rounding
+  EXPECT_NEAR(charges.event.noise_multiplier, 3 / std::sqrt(1 + 0.0625 * 1.328125) / (1 + 0x1p-10),
+              1e-9);
+  ASSERT_TRUE(append("step", R"({"step": 2})").ok());
+  EXPECT_EQ(ReadCharges(vault()).status().code(), StatusCode::kFormat) << "released twice";
+}
+
+TEST_F(BudgetTest, ACorrelationThatCannotBeRightIsRefused) {
+  MakeWithGroups();
+  const std::string plan = R"({"sampling_rate": 1, "noise_multiplier": 3, "steps": 5,
+      "correlation": {"theta": [0.5], "omega": [1.5], "min_separation": 5, "participations": 1}})";
+  ASSERT_TRUE(vault().Update([&] { return vault().ledger().Append("plan", "j1", plan); }).ok());
+  EXPECT_EQ(ReadCharges(vault()).status().code(), StatusCode::kFormat);
+}
+
 TEST_F(BudgetTest, StopsBeforeTheStepThatWouldPassTheBudget) {
   options_.epsilon_budget = 2;
   MakeWithGroups();
@@ -374,6 +405,37 @@ TEST_F(BudgetTest, PlansSurviveTheirJson) {
   EXPECT_EQ(back->seed, plan.seed);
   EXPECT_EQ(PlanToJson(*back), PlanToJson(plan));
   EXPECT_EQ(PlanFromJson("{}").status().code(), StatusCode::kIncompatible);
+}
+
+TEST_F(BudgetTest, PlansTurnsWithCorrelatedNoiseThatCostWhatWasAsked) {
+  Make();
+  const HomeConfig& config = home_->impl()->config;
+  const auto base = home_->impl()->Base();
+  ASSERT_TRUE(base.ok());
+  TrainOptions options;
+  options.mechanism = NoiseMechanism::kBlt;
+  options.epsilon = 4;
+  const auto one_pass = MakePlan(options, For({Fresh(300)}), *(*base)->model, config);
+  ASSERT_TRUE(one_pass.ok()) << one_pass.status().message();
+  EXPECT_EQ(one_pass->steps, 30);
+  EXPECT_EQ(one_pass->correlation->schema.min_separation, 30);
+  EXPECT_EQ(one_pass->correlation->schema.participations, 1);
+  EXPECT_EQ(one_pass->divisor, 10);
+  EXPECT_LE(*ComputeEpsilon({one_pass->Event(30)}, kDelta), 4);
+  EXPECT_GT(*ComputeEpsilon({one_pass->Event(30)}, kDelta), 3.9);
+
+  options.batch_size = 40;  // 8 turns
+  options.steps = 20;
+  const auto passes = MakePlan(options, For({Fresh(300)}), *(*base)->model, config);
+  ASSERT_TRUE(passes.ok()) << passes.status().message();
+  EXPECT_EQ(passes->correlation->schema.min_separation, 8);
+  EXPECT_EQ(passes->correlation->schema.participations, 3);
+  EXPECT_LE(*ComputeEpsilon({passes->Event(20)}, kDelta), 4);
+  EXPECT_GT(passes->noise_multiplier, one_pass->noise_multiplier);
+  const auto back = PlanFromJson(PlanToJson(*passes));
+  ASSERT_TRUE(back.ok()) << back.status().message();
+  EXPECT_EQ(back->Event(1).noise_multiplier, passes->Event(1).noise_multiplier);
+  EXPECT_EQ(PlanToJson(*back), PlanToJson(*passes));
 }
 
 // E07, and the invariant of the ledger: whatever instant the process dies at, the ledger has at

@@ -109,6 +109,36 @@ TEST_F(Receipts, BracketASampledRun) {
   EXPECT_GT(report->epsilon_lower, 0.6 * report->privacy.epsilon);
 }
 
+TEST_F(Receipts, OfCorrelatedNoiseFollowFromItsMatrix) {
+  const privacy::Correlation correlation{
+      *privacy::Blt::Create(std::vector<double>{0.9, 0.4}, std::vector<double>{0.1, 0.3}),
+      {20, 5, 4}};
+  Use({1, privacy::RunNoiseMultiplier(6, correlation), 1});
+  manifest_.privacy.sampling = kInTurns;
+  facts_.correlation = correlation;
+  facts_.steps = 20;
+  facts_.source_noise_multiplier = 6;
+  const std::string good = Write();
+  ASSERT_TRUE(Verify(good).ok()) << Verify(good).message();
+  const std::pair<const char*, std::function<void(Json&)>> lies[] = {
+      {"correlation", [](Json& b) { b["mechanism"]["source_noise_multiplier"] = 7; }},
+      {"correlation", [](Json& b) { b["mechanism"]["correlation"]["omega"][0] = 0.2; }},
+      {"participations", [](Json& b) { b["mechanism"]["correlation"]["participations"] = 3; }},
+      {"min separation", [](Json& b) { b["mechanism"]["correlation"]["min_separation"] = 0; }},
+      {"omega",
+       [](Json& b) {
+         b["mechanism"]["correlation"]["omega"] = {2.0, 0.1};
+       }},
+      {"theta", [](Json& b) { b["mechanism"]["correlation"]["theta"][0] = "x"; }},
+      {"sampling", [](Json& b) { b["statement"]["sampling"] = "full-batch"; }},
+      {"sampling", [](Json& b) { b["mechanism"]["noise"] = "discrete-gaussian"; }}};
+  for (const auto& [named, lie] : lies) {
+    const Status status = Verify(Forge(good, lie));
+    EXPECT_FALSE(status.ok()) << named;
+    EXPECT_THAT(status.message(), HasSubstr(named));
+  }
+}
+
 TEST_F(Receipts, AnyChangedByteIsRefused) {
   const std::string good = Write();
   for (size_t i = 0; i < good.size(); ++i) {

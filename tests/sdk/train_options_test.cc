@@ -43,6 +43,8 @@ TEST(TrainOptions, ValuesOutOfRangeAreRefused) {
       [](TrainOptions& o) { o.threads = -1; },
       [](TrainOptions& o) { o.epsilon = 1, o.noise_multiplier = 1; },
       [](TrainOptions& o) { o.dp = false, o.epsilon = 1; },
+      [](TrainOptions& o) { o.dp = false, o.mechanism = NoiseMechanism::kBlt; },
+      [](TrainOptions& o) { o.minutes = 5, o.mechanism = NoiseMechanism::kBlt; },
   };
   int i = 0;
   for (const auto& change : bad) EXPECT_EQ(CodeWith(change), StatusCode::kUsage) << "case " << i++;

@@ -3,6 +3,8 @@
 #include <atomic>
 #include <set>
 
+#include <selvedge/adapters.h>
+
 #include "sdk/budget.h"
 #include "sdk/job_ledger.h"
 #include "sdk/job_plan.h"
@@ -132,6 +134,15 @@ TEST_F(Training, WithoutPrivacyItLearnsTheRecordsAndSaysSo) {
   ASSERT_TRUE(home_->UseAdapter(report->adapter_id).ok());
   EXPECT_EQ(home_->RemoveAdapter(report->adapter_id).code(), StatusCode::kPolicy);
 
+  // It leaves the home only if its owner says so (F18).
+  const std::string out = (root_ / "out").string();
+  EXPECT_EQ(ExportAdapter(*home_, report->adapter_id, out, {}).status().code(),
+            StatusCode::kPolicy);
+  EXPECT_FALSE(std::filesystem::exists(out));
+  ExportOptions understood;
+  understood.allow_without_privacy = true;
+  EXPECT_TRUE(ExportAdapter(*home_, report->adapter_id, out, understood).ok());
+
   // A changed file is refused.
   const std::string weights =
       options_.path + "/adapters/" + report->adapter_id + "/adapter_model.safetensors";
@@ -167,6 +178,70 @@ TEST_F(Training, AStoppedRunGoesOnWhereItStopped) {
   EXPECT_EQ(report->steps, 4);
   EXPECT_EQ(home_->Jobs()->size(), 1u);
   EXPECT_EQ(home_->Privacy()->releases[0].steps, 4);
+}
+
+// Streaming: the run is one release, whose receipt follows from the matrix of its noise, and a stop
+// costs nothing.
+TEST_F(Training, CorrelatedNoiseCostsOneReleaseAlsoWhenTheRunIsStopped) {
+  options_.epsilon_budget = 500;  // so little noise that 60 lines teach something
+  MakeWithRecords(60);
+  options_now_.steps = 12;
+  options_now_.batch_size = 15;
+  options_now_.mechanism = NoiseMechanism::kBlt;
+  options_now_.noise_multiplier = 0.06;  // of the run
+  options_now_.private_gate = false;
+  std::atomic<bool> stop = false;
+  std::vector<double> spent;
+  const auto stopped = home_->Train(options_now_, &stop, [&](const TrainProgress& p) {
+    spent.push_back(p.epsilon_spent.value());
+    if (p.step == 2) stop = true;
+  });
+  ASSERT_EQ(stopped.status().code(), StatusCode::kCancelled) << stopped.status().message();
+  Reopen();
+  const auto report = home_->Train(options_now_, nullptr, [&](const TrainProgress& p) {
+    spent.push_back(p.epsilon_spent.value());
+  });
+  ASSERT_TRUE(report.ok()) << report.status().message();
+  EXPECT_EQ(report->resumed_from_step, 2);
+  EXPECT_EQ(report->steps, 12);
+  EXPECT_EQ(report->privacy.sampling, "in-turns");
+  EXPECT_EQ(report->privacy.steps, 1);
+  EXPECT_NEAR(report->privacy.noise_multiplier, 0.06, 1e-9);
+  ASSERT_EQ(spent.size(), 12u);
+  for (const double epsilon : spent) EXPECT_NEAR(epsilon, report->epsilon_spent, 1e-9);
+  const PrivacyStatus status = *home_->Privacy();
+  ASSERT_EQ(status.releases.size(), 1u);
+  EXPECT_EQ(status.releases[0].steps, 1);
+  ASSERT_EQ(report->gate, "accepted");
+  EXPECT_LT(report->loss_holdout_after, report->loss_holdout_before);
+  const auto receipt = AdapterReceipt(*home_, report->adapter_id);
+  ASSERT_TRUE(receipt.ok()) << receipt.status().message();
+  const auto verified = VerifyReceipt(*receipt, {});
+  ASSERT_TRUE(verified.ok()) << verified.status().message();
+  EXPECT_NEAR(verified->epsilon_recomputed, report->privacy.epsilon, 1e-9);
+}
+
+// What a killed process charged and did not keep is passed over: nothing is charged twice.
+TEST_F(Training, CorrelatedStepsThatAKillLostAreNotDoneAgain) {
+  MakeWithRecords(60);
+  options_now_.steps = 5;
+  options_now_.mechanism = NoiseMechanism::kBlt;
+  std::atomic<bool> stop = false;
+  ASSERT_EQ(home_->Train(options_now_, &stop, [&](const TrainProgress& p) { stop = p.step == 2; })
+                .status()
+                .code(),
+            StatusCode::kCancelled);
+  const std::string job = home_->Jobs()->front().id;
+  JobLedger lost(home_->impl(), job, 100);  // the row of a step whose process then died
+  ASSERT_TRUE(lost.Charge(2).ok());
+  const double before = home_->Privacy()->releases[0].epsilon;
+  Reopen();
+  std::vector<int64_t> steps;
+  const auto report =
+      home_->Train(options_now_, nullptr, [&](const TrainProgress& p) { steps.push_back(p.step); });
+  ASSERT_TRUE(report.ok()) << report.status().message();
+  EXPECT_EQ(steps, (std::vector<int64_t>{4, 5}));
+  EXPECT_EQ(home_->Privacy()->releases[0].epsilon, before);
 }
 
 TEST_F(Training, AnotherConfigurationStartsAnotherJob) {

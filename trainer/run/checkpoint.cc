@@ -102,6 +102,10 @@ void HashPlan(const privacy::PrivacyPlan& plan, core::Sha256* hash) {
   }
   hash->UpdateU64(static_cast<uint64_t>(plan.steps));
   hash->UpdateU64(static_cast<uint64_t>(plan.clipping));
+  if (!plan.correlation) return;
+  for (const uint32_t theta : plan.correlation->blt.theta_units()) hash->UpdateU64(theta);
+  for (const uint64_t omega : plan.correlation->blt.omega_units()) hash->UpdateU64(omega);
+  hash->UpdateU64(static_cast<uint64_t>(plan.correlation->schema.min_separation));
 }
 
 }  // namespace
@@ -138,7 +142,7 @@ Result<std::vector<uint8_t>> SaveState(const RunState& state,
   const int64_t counters[] = {kVersion, state.step, state.label_tokens, state.failed_in_a_row,
                               state.optimizer.updates};
   const double losses[] = {state.loss_first, state.loss_last};
-  const std::map<std::string, at::Tensor> map = {
+  std::map<std::string, at::Tensor> map = {
       {"fingerprint", FromArray(fingerprint.data(), fingerprint.size(), at::kByte)},
       {"counters", FromArray(counters, std::size(counters), at::kLong)},
       {"losses", FromArray(losses, std::size(losses), at::kDouble)},
@@ -149,13 +153,16 @@ Result<std::vector<uint8_t>> SaveState(const RunState& state,
       {"average", FromFloats(state.optimizer.average)},
       {"moment_noise", FromArray(&state.optimizer.moment_noise, 1, at::kDouble)},
   };
+  if (!state.noise.empty()) {
+    map.emplace("noise", FromArray(state.noise.data(), state.noise.size(), at::kLong));
+  }
   std::ostringstream out;
   torch::jit::_save_parameters(map, out, false);
   return Seal(std::move(out).str());
 }
 
 Result<RunState> LoadState(const std::vector<uint8_t>& bytes, const core::Sha256Digest& fingerprint,
-                           size_t trained, size_t frozen) {
+                           size_t trained, size_t frozen, size_t noise) {
   SELVEDGE_ASSIGN_OR_RETURN(std::string archive, Unseal(bytes));
   std::map<std::string, at::Tensor> map;
   try {
@@ -193,6 +200,9 @@ Result<RunState> LoadState(const std::vector<uint8_t>& bytes, const core::Sha256
   SELVEDGE_RETURN_IF_ERROR(ReadFloats(map, "average", trained, &state.optimizer.average));
   SELVEDGE_RETURN_IF_ERROR(
       Read(map, "moment_noise", at::kDouble, 1, &state.optimizer.moment_noise));
+  if (noise == 0) return state;
+  state.noise.resize(noise);
+  SELVEDGE_RETURN_IF_ERROR(Read(map, "noise", at::kLong, noise, state.noise.data()));
   return state;
 }
 

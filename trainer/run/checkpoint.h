@@ -1,8 +1,9 @@
 #pragma once
 // The state of a run between two steps, as bytes for the host to encrypt and keep.
 //
-// Never in it: the random generator, noise, sampled indices, per-group gradients. What a step did
-// before it was complete is not kept either.
+// Never in it: the random generator, sampled indices, per-group gradients. What a step did before
+// it was complete is not kept either. Noise is in it only where later steps need it, as sums of
+// what earlier steps drew (correlated noise; docs/privacy/accounting.md says why it may be).
 
 #include <array>
 #include <cstdint>
@@ -25,6 +26,7 @@ struct RunState {
   int64_t failed_in_a_row = 0;  // discarded steps before this point
   double loss_first = 0;
   double loss_last = 0;
+  std::vector<int64_t> noise;  // CorrelatedNoise::state(); else empty
 };
 
 // SHA-256 over everything that decides the course of a run: base, configuration, plan, seed,
@@ -38,6 +40,6 @@ Result<std::vector<uint8_t>> SaveState(const RunState& state,
 // kIncompatible: made for another base, configuration or data. kFormat: not a checkpoint or
 // damaged.
 Result<RunState> LoadState(const std::vector<uint8_t>& bytes, const core::Sha256Digest& fingerprint,
-                           size_t trained, size_t frozen);
+                           size_t trained, size_t frozen, size_t noise = 0);
 
 }  // namespace selvedge::trainer

@@ -73,6 +73,8 @@ class TrainingRun {
   Status Gradients(std::span<const uint32_t> sampled, StepSums* sums, const Add& add);
   // The canaries among the sampled groups: those with numbers behind the real ones.
   void AddCanaries(std::span<const uint32_t> sampled, privacy::GroupGradientSum* sum) const;
+  // With correlated noise: steps that a process charged before it died, without a checkpoint.
+  void SkipChargedSteps();
   // Counts the step and decides about a discarded update.
   Status FinishStep(const Status& update, const StepSums& sums);
   Status Checkpoint();
@@ -89,7 +91,8 @@ class TrainingRun {
   const Schedule schedule_;
   const AdamOptions adam_;
   core::Sha256Digest fingerprint_{};
-  std::optional<core::SecureRandom> random_;  // with privacy only
+  std::optional<core::SecureRandom> random_;            // with privacy only
+  std::optional<privacy::CorrelatedNoise> correlated_;  // with correlated noise only
   RunState state_;
   int64_t saved_step_ = -1;
   double save_seconds_ = 0;  // cost of the last checkpoint
@@ -102,12 +105,19 @@ Status TrainingRun::Start(const std::vector<uint8_t>& checkpoint) {
   if (config_.dp) {
     SELVEDGE_ASSIGN_OR_RETURN(core::SecureRandom random, core::SecureRandom::Create());
     random_.emplace(std::move(random));
+    if (config_.plan.correlation) {
+      correlated_.emplace(config_.plan.correlation->blt, layout_.trained());
+    }
   }
   fingerprint_ = Fingerprint(model_, groups_, config_);
   if (!checkpoint.empty()) {
+    const size_t noise = correlated_ ? correlated_->state().size() : 0;
     SELVEDGE_ASSIGN_OR_RETURN(
-        state_, LoadState(checkpoint, fingerprint_, layout_.trained(), layout_.frozen()));
+        state_, LoadState(checkpoint, fingerprint_, layout_.trained(), layout_.frozen(), noise));
     saved_step_ = state_.step;
+    if (!correlated_) return OkStatus();
+    SELVEDGE_RETURN_IF_ERROR(correlated_->Restore(state_.step, state_.noise));
+    SkipChargedSteps();
     return OkStatus();
   }
   if (layout_.freeze_a()) {
@@ -118,7 +128,13 @@ Status TrainingRun::Start(const std::vector<uint8_t>& checkpoint) {
     if (state_.frozen.empty()) return CancelledError("training: stopped before the first step");
   }
   state_.optimizer = OptimizerState::Start(InitialWeights(layout_, config_.seed));
+  if (correlated_) SkipChargedSteps();
   return OkStatus();
+}
+
+void TrainingRun::SkipChargedSteps() {
+  state_.step = std::max(state_.step, host_.ChargedSteps());
+  correlated_->SkipTo(state_.step);
 }
 
 template <typename Add>
@@ -148,7 +164,8 @@ void TrainingRun::AddCanaries(std::span<const uint32_t> sampled,
 
 Status TrainingRun::PrivateStep() {
   const std::vector<uint32_t> all = privacy::SampleGroups(
-      config_.plan, static_cast<uint32_t>(groups_.size() + config_.canaries.size()), *random_);
+      config_.plan, static_cast<uint32_t>(groups_.size() + config_.canaries.size()), state_.step,
+      *random_);
   const auto first_canary = std::lower_bound(all.begin(), all.end(), groups_.size());
   const std::span<const uint32_t> sampled(all.begin(), first_canary);
   SELVEDGE_ASSIGN_OR_RETURN(privacy::GroupGradientSum sum,
@@ -158,9 +175,9 @@ Status TrainingRun::PrivateStep() {
       Gradients(sampled, &sums, [&sum](const GroupResult& group) { sum.Add(group.gradient); }));
   AddCanaries({first_canary, all.end()}, &sum);
   SELVEDGE_ASSIGN_OR_RETURN(privacy::SpendReceipt receipt, host_.ledger().Charge(state_.step));
-  SELVEDGE_ASSIGN_OR_RETURN(
-      privacy::NoisedGradient noised,
-      privacy::AddNoise(std::move(sum).Finish(), std::move(receipt), *random_));
+  SELVEDGE_ASSIGN_OR_RETURN(privacy::NoisedGradient noised,
+                            privacy::AddNoise(std::move(sum).Finish(), std::move(receipt), *random_,
+                                              correlated_ ? &*correlated_ : nullptr));
   host_.OnRelease(noised);
   return FinishStep(DpAdam(adam_, layout_.Blocks())
                         .Step(std::move(noised), schedule_.Rate(state_.step), &state_.optimizer),
@@ -198,6 +215,7 @@ Status TrainingRun::FinishStep(const Status& update, const StepSums& sums) {
 Status TrainingRun::Checkpoint() {
   if (saved_step_ == state_.step) return OkStatus();
   const Clock::time_point start = Clock::now();
+  if (correlated_) state_.noise.assign(correlated_->state().begin(), correlated_->state().end());
   SELVEDGE_ASSIGN_OR_RETURN(const std::vector<uint8_t> bytes, SaveState(state_, fingerprint_));
   SELVEDGE_RETURN_IF_ERROR(host_.SaveCheckpoint(bytes));
   save_seconds_ = SecondsSince(start);
