@@ -29,6 +29,8 @@ class MappedFile {
   // kIo once another process cut the file short while it was mapped: what was read since is
   // worthless. Ask after the bytes were used and before the result is.
   Status Intact() const;
+  // False for memory that somebody else owns.
+  bool mapped() const { return mapped_; }
   const std::string& name() const { return name_; }  // path, or the given name
 
  private:

@@ -1,4 +1,5 @@
 #include <selvedge/engine.h>
+#include <selvedge/machine.h>
 
 #include <utility>
 
@@ -7,6 +8,8 @@
 #include "inference/session/session.h"
 #include "sdk/base_model.h"
 #include "sdk/engine_impl.h"
+#include "sdk/pacing.h"
+#include "sdk/weight_pages.h"
 
 namespace selvedge {
 namespace {
@@ -47,7 +50,10 @@ Result<Engine> Engine::Open(const EngineOptions& options) {
   const MemoryBudget memory(options);
   SELVEDGE_RETURN_IF_ERROR(memory.CheckFile(options.model_path));
   SELVEDGE_ASSIGN_OR_RETURN(BaseModel base, LoadBaseModel(options.model_path));
-  return Engine(std::make_unique<Impl>(options, std::move(base)));
+  auto impl = std::make_unique<Impl>(options, std::move(base));
+  SELVEDGE_ASSIGN_OR_RETURN(impl->huge_page_bytes,
+                            PlaceWeights(impl->file().bytes(), options.huge_pages, impl->pool));
+  return Engine(std::move(impl));
 }
 
 Engine::Impl::Impl(const EngineOptions& options, BaseModel base)
@@ -56,7 +62,8 @@ Engine::Impl::Impl(const EngineOptions& options, BaseModel base)
       tokenizer(std::move(base.tokenizer)),
       chat_template(ChatTemplateText(model->file())),
       memory(options),
-      pool(options.threads),
+      power(options.power),
+      pool(options.threads > 0 ? options.threads : ThreadsFor(options.power, Machine().cores)),
       prompt_cache(static_cast<uint64_t>(options.prompt_cache_mb) << 20) {}
 
 std::shared_ptr<const inference::TokenTable> Engine::Impl::Tokens() {
@@ -108,6 +115,7 @@ ModelInfo Engine::info() const {
   info.context_length = config.n_ctx;
   info.vocab_size = config.n_vocab;
   info.file_bytes = static_cast<int64_t>(file.bytes().bytes().size());
+  info.huge_page_bytes = static_cast<int64_t>(impl_->huge_page_bytes);
   info.bytes_read_per_token = BytesReadPerToken(*impl_->model);
   return info;
 }

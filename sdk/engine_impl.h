@@ -45,7 +45,9 @@ struct Engine::Impl {
   const std::unique_ptr<inference::Tokenizer> tokenizer;
   const std::string chat_template;  // text of the file's, or empty
   const MemoryBudget memory;
+  const PowerMode power;
   core::ThreadPool pool;
+  uint64_t huge_page_bytes = 0;  // set when opened
   inference::PromptCache prompt_cache;
 
  private:

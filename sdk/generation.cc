@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <thread>
 #include <utility>
 
 #include "inference/grammar/json_schema.h"
@@ -46,7 +47,8 @@ Generation::Generation(Engine::Impl& impl, const GenerateOptions& options)
     : impl_(impl),
       options_(options),
       start_(Clock::now()),
-      stream_(options.stop, options.on_text) {}
+      stream_(options.stop, options.on_text),
+      pacer_(impl.power) {}
 
 bool Generation::Cancelled() const { return options_.cancel != nullptr && options_.cancel->load(); }
 
@@ -112,7 +114,10 @@ Status Generation::Decode(inference::Sampler& sampler, int64_t budget) {
       result_.finish_reason = "cancelled";
       break;
     }
+    const auto before = Clock::now();
     SELVEDGE_ASSIGN_OR_RETURN(const int32_t id, Next(sampler, budget - result_.generated_tokens));
+    const auto now = Clock::now();
+    std::this_thread::sleep_for(pacer_.RestAfter(now - before, now));
     if (result_.generated_tokens == 0) {
       result_.first_token_ms = SecondsSince(start_) * 1000;
       first = Clock::now();

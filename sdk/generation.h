@@ -13,6 +13,7 @@
 #include "inference/session/session.h"
 #include "sdk/engine_impl.h"
 #include "sdk/engine_text_stream.h"
+#include "sdk/pacing.h"
 
 namespace selvedge {
 
@@ -48,6 +49,7 @@ class Generation {
   std::vector<int32_t> never_;  // ids that are not drawn: with ignore_eos, those that end a text
   std::vector<float> first_;    // logits after the prompt
   GenerateResult result_;
+  Pacer pacer_;
 };
 
 // kLimit, for a prompt of the size that `got` says.

@@ -1,6 +1,8 @@
 #include <chrono>
+#include <optional>
 #include <thread>
 
+#include "core/background.h"
 #include "core/memory.h"
 #include "sdk/basis_text.h"
 #include "sdk/train_host.h"
@@ -155,8 +157,11 @@ Result<TrainReport> Home::Train(const TrainOptions& options, const std::atomic<b
                               }));
   }
   TrainHost host(&home, RunOf(prepared, *base, options, stop, on_progress));
-  const Result<trainer::Outcome> outcome =
-      RunTrainer(home, prepared, *base, options, *trainer, host);
+  std::optional<Result<trainer::Outcome>> ended;
+  core::RunInBackground([&] {  // inference comes first
+    ended.emplace(RunTrainer(home, prepared, *base, options, *trainer, host));
+  });
+  const Result<trainer::Outcome>& outcome = *ended;
 
   TrainReport report;
   report.job_id = prepared.job.id;

@@ -43,6 +43,7 @@ Status AddCircumstances(const Engine& engine, const Context& context, const Benc
   (*report)["repetitions"] = flags.repetitions;
   (*report)["peak_rss_mb"] = PeakRssMb();
   (*report)["bytes_read_per_token"] = engine.info().bytes_read_per_token;
+  (*report)["huge_page_mb"] = engine.info().huge_page_bytes >> 20;
   (*report)["threads"] = context.threads > 0 ? context.threads : machine.cores;
   (*report)["cpu"] = machine.cpu;
   (*report)["isa"] = machine.isa;
@@ -240,6 +241,8 @@ void AddBench(CommandLine* line) {
   AddBenchTrain(line, group);
   AddInt(ingest, "--records", &flags->records, 1, 1'000'000,
          "Records in a repetition (default 1000)");
+  AddHugePages(decode, &flags->model, "off");
+  AddHugePages(prefill, &flags->model, "off");
   AddInt(decode, "-n,--tokens", &flags->tokens, 1, int64_t{1} << 30,
          "Tokens in a repetition (default 128)");
   AddInt(prefill, "-n,--tokens", &flags->tokens, 1, int64_t{1} << 30,

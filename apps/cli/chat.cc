@@ -107,6 +107,8 @@ void AddChat(CommandLine* line) {
   AddModelOption(app, &flags->model);
   AddAdapterOptions(app, &flags->model);
   AddMemoryLimit(app, &flags->model);
+  AddPower(app, &flags->model);
+  AddHugePages(app, &flags->model, "auto");
   AddGenerationFlags(app, &flags->generation);
 }
 

@@ -87,6 +87,8 @@ void AddGenerate(CommandLine* line) {
   AddModelOption(app, &flags->model);
   AddAdapterOptions(app, &flags->model);
   AddMemoryLimit(app, &flags->model);
+  AddPower(app, &flags->model);
+  AddHugePages(app, &flags->model, "off");
   AddGenerationFlags(app, &flags->generation);
   app->add_flag("--parse-special", flags->parse_special,
                 "Special tokens written in the prompt are recognised");

@@ -19,6 +19,20 @@ bool MayLackHome(const Context& context, const std::string& adapter, const Statu
   return status.code() == StatusCode::kNotFound || !HomePath(context).ok();
 }
 
+EngineOptions ToEngineOptions(const Context& context, const ModelOptions& options) {
+  EngineOptions engine;
+  engine.model_path = options.model;
+  engine.threads = static_cast<int>(context.threads);
+  engine.memory_limit_mb = options.memory_limit_mb;
+  engine.huge_pages = options.huge_pages == "on"     ? HugePages::kOn
+                      : options.huge_pages == "auto" ? HugePages::kAuto
+                                                     : HugePages::kOff;
+  engine.power = options.power == "performance" ? PowerMode::kPerformance
+                 : options.power == "saver"     ? PowerMode::kSaver
+                                                : PowerMode::kBalanced;
+  return engine;
+}
+
 }  // namespace
 
 Result<std::string> HomePath(const Context& context) {
@@ -68,6 +82,18 @@ void AddMemoryLimit(CLI::App* app, ModelOptions* options) {
          "Refuse what would need more than this many MiB");
 }
 
+void AddPower(CLI::App* app, ModelOptions* options) {
+  AddChoice(app, "--power", &options->power, {"performance", "balanced", "saver"},
+            "Threads, and rests on a hot device (default balanced)");
+}
+
+void AddHugePages(CLI::App* app, ModelOptions* options, const std::string& initial) {
+  options->huge_pages = initial;
+  AddChoice(
+      app, "--huge-pages", &options->huge_pages, {"auto", "on", "off"},
+      "Weights in huge pages of their own, faster for a copy in memory (default " + initial + ")");
+}
+
 Result<std::vector<LoraFile>> ParseLora(const std::vector<std::string>& values) {
   std::vector<LoraFile> files;
   for (const std::string& value : values) {
@@ -100,10 +126,8 @@ Result<Serving> OpenServing(const Context& context, const ModelOptions& options)
       serving.home = std::make_unique<Home>(std::move(home).value());
     }
   }
-  EngineOptions engine_options;
+  EngineOptions engine_options = ToEngineOptions(context, options);
   engine_options.model_path = model;
-  engine_options.threads = static_cast<int>(context.threads);
-  engine_options.memory_limit_mb = options.memory_limit_mb;
   SELVEDGE_ASSIGN_OR_RETURN(Engine engine, Engine::Open(engine_options));
   serving.engine = std::make_unique<Engine>(std::move(engine));
   if (serving.home == nullptr || serving.adapter == "none") return serving;
@@ -120,7 +144,7 @@ Result<Serving> OpenServing(const Context& context, const ModelOptions& options)
 }
 
 Result<Engine> OpenEngine(const Context& context, const ModelOptions& options) {
-  return Engine::Open({options.model, static_cast<int>(context.threads)});
+  return Engine::Open(ToEngineOptions(context, options));
 }
 
 }  // namespace selvedge::cli

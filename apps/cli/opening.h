@@ -29,12 +29,17 @@ struct ModelOptions {
   std::string adapter;            // --adapter; empty = "active", or "none" beside --lora
   std::vector<std::string> lora;  // FILE[=SCALE]
   int64_t memory_limit_mb = 0;    // --memory-limit
+  std::string huge_pages = "off";
+  std::string power = "balanced";
 };
 // `fallback` says in the help which model is used without the flag.
 void AddModelOption(CLI::App* app, ModelOptions* options,
                     const std::string& fallback = "the home's, then the embedded one");
 void AddAdapterOptions(CLI::App* app, ModelOptions* options);
 void AddMemoryLimit(CLI::App* app, ModelOptions* options);
+void AddPower(CLI::App* app, ModelOptions* options);
+// `initial` is what holds without the flag: where weights lie pays for programs that run long.
+void AddHugePages(CLI::App* app, ModelOptions* options, const std::string& initial);
 
 // FILE[=SCALE]; the part after the last '=' counts only if it is a number.
 Result<std::vector<LoraFile>> ParseLora(const std::vector<std::string>& values);

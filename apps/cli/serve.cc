@@ -18,6 +18,8 @@ void AddServe(CommandLine* line, ServeBody body) {
   AddModelOption(app, &flags->model);
   AddAdapterOptions(app, &flags->model);
   AddMemoryLimit(app, &flags->model);
+  AddPower(app, &flags->model);
+  AddHugePages(app, &flags->model, "auto");
   AddText(app, "--host", &flags->host, "ADDRESS",
           "Address to listen on (default 127.0.0.1); others need a key");
   AddInt(app, "--port", &flags->port, 0, 65535, "Port (default 8080); 0 takes a free one");

@@ -32,6 +32,7 @@ struct ModelInfo {
   int64_t vocab_size = 0;
   int64_t file_bytes = 0;
   int64_t bytes_read_per_token = 0;      // weight bytes that decoding one token reads
+  int64_t huge_page_bytes = 0;           // of the file, copied to huge pages (EngineOptions)
   std::map<std::string, int64_t> types;  // tensor type name -> count
 };
 
@@ -121,15 +122,29 @@ struct AdapterRefresh {
   double swap_ms = 0;      // reading, verifying and publishing it; 0 if nothing changed
 };
 
+// Where weights lie: in the pages of their file, shared with other processes and taken back by the
+// system when memory is short, or copied to huge pages of this process's own, which are read
+// faster. A copy takes as much memory as the file and some time when the model is opened.
+// kAuto: copied if the model has 256 MiB or more and twice its size is free.
+enum class HugePages { kAuto, kOn, kOff };
+
+// kPerformance: a thread for each core, no rests. kBalanced: the same, but on a hot device a rest
+// after each token as long as the token took. kSaver: a thread for every second core, and rests
+// three times as long. Hot is what condition `cool` of training is not; a device that does not say
+// counts as cool. A number of threads that is given counts in every mode.
+enum class PowerMode { kPerformance, kBalanced, kSaver };
+
 struct EngineOptions {
   std::string model_path;  // GGUF; empty = the embedded default model
-  int threads = 0;         // 0 = one per core
+  int threads = 0;         // 0 = as `power` says
   // What prompts left in the model's keys and values is kept for prompts that begin alike, up to so
   // much memory; 0 = nothing. It changes how fast a prompt is read, never what is generated.
   int64_t prompt_cache_mb = 64;
   // Open and generations that would need more than this are refused with kLimit and the figure; 0 =
   // no limit. Counts the whole model file, keys and values, buffers and the prompt cache.
   int64_t memory_limit_mb = 0;
+  HugePages huge_pages = HugePages::kOff;
+  PowerMode power = PowerMode::kBalanced;
 };
 
 class Engine {

@@ -36,15 +36,8 @@ Result<const kernels::WeightView*> Match(const Model& model, const adapters::Lor
   return weight;
 }
 
-std::vector<float> ScaledTranspose(const adapters::LoraTensor& lora, float scale) {
-  std::vector<float> bt(lora.b.size());
-  for (size_t row = 0; row < lora.out; ++row) {
-    for (size_t j = 0; j < lora.rank; ++j) {
-      bt[j * lora.out + row] = scale * lora.b[row * lora.rank + j];
-    }
-  }
-  return bt;
-}
+// Fewer rows are not worth the tiles of a matrix product.
+constexpr size_t kManyRows = 8;
 
 }  // namespace
 
@@ -70,7 +63,7 @@ Result<std::shared_ptr<const AdapterSet>> AdapterSet::Build(const Model& model,
       if (at == set->terms_.end() || at->first != weight->data) {
         at = set->terms_.insert(at, {weight->data, {}});
       }
-      at->second.push_back({&lora, scale, ScaledTranspose(lora, scale)});
+      at->second.emplace_back(lora, scale, weight->type);
     }
   }
   set->model_ = &model;
@@ -82,8 +75,8 @@ std::shared_ptr<const AdapterSet> AdapterSet::Empty() {
   return std::shared_ptr<const AdapterSet>(new AdapterSet());
 }
 
-const std::vector<AdapterSet::Term>& AdapterSet::TermsOf(const kernels::WeightView& weight) const {
-  static const std::vector<Term> kNone;
+const std::vector<LoraTerm>& AdapterSet::TermsOf(const kernels::WeightView& weight) const {
+  static const std::vector<LoraTerm> kNone;
   const auto at =
       std::lower_bound(terms_.begin(), terms_.end(), weight.data,
                        [](const auto& entry, const uint8_t* d) { return entry.first < d; });
@@ -91,24 +84,19 @@ const std::vector<AdapterSet::Term>& AdapterSet::TermsOf(const kernels::WeightVi
 }
 
 void AdapterSet::AddTo(core::ThreadPool& pool, const kernels::WeightView& weight, const float* x,
-                       size_t m, float* y) const {
-  const std::vector<Term>& terms = TermsOf(weight);
-  if (terms.empty()) return;
-  const auto body = [&](size_t begin, size_t end, int) {
-    for (size_t t = begin; t < end; ++t) {
-      for (const Term& term : terms) {
-        const adapters::LoraTensor& lora = *term.lora;
-        for (size_t j = 0; j < lora.rank; ++j) {
-          const float ax = kernels::DotF32(lora.a.data() + j * lora.in, x + t * lora.in, lora.in);
-          kernels::AxpyF32(ax, term.bt.data() + j * lora.out, y + t * lora.out, lora.out);
-        }
-      }
+                       size_t m, float* y, kernels::RowSums sums) const {
+  for (const LoraTerm& term : TermsOf(weight)) {
+    if (sums == kernels::RowSums::kFastest && m >= kManyRows) {
+      term.AddToMany(pool, x, m, y);
+      continue;
     }
-  };
-  if (m == 1) {
-    body(0, 1, 0);
-  } else {
-    pool.ParallelFor(m, 8, body);
+    pool.ParallelFor(m, kManyRows, [&](size_t begin, size_t end, int) {
+      std::vector<float> inner(term.rank());
+      for (size_t t = begin; t < end; ++t) {
+        term.Inner(x + t * weight.cols, 0, term.rank(), inner.data());
+        term.Outer(inner.data(), 0, weight.rows, y + t * weight.rows);
+      }
+    });
   }
 }
 

@@ -15,6 +15,7 @@
 #include "adapters/lora.h"
 #include "core/digest.h"
 #include "inference/model/model.h"
+#include "inference/session/lora_term.h"
 
 namespace selvedge::inference {
 
@@ -25,12 +26,6 @@ class AdapterSet {
     std::shared_ptr<const adapters::LoraAdapter> adapter;
     double scale = 1;  // the user's, multiplied with the tensor's own
   };
-  // One LoRA product on a weight: y += scale * B (A x).
-  struct Term {
-    const adapters::LoraTensor* lora;
-    float scale;            // the user's times the tensor's own
-    std::vector<float> bt;  // [r, out]: lora->b transposed and multiplied with scale
-  };
 
   // kIncompatible if a tensor names no weight of the model, its shape differs or it is of another
   // architecture; kUsage for a non-finite scale; kNumeric for non-finite values. A scale of 0
@@ -40,10 +35,11 @@ class AdapterSet {
   static std::shared_ptr<const AdapterSet> Empty();
 
   // Terms on a weight of the model this set was built for; empty for most weights most of the time.
-  const std::vector<Term>& TermsOf(const kernels::WeightView& weight) const;
-  // y[M, out] += scale * B (A x) for every term on `weight`, x [M, in].
+  const std::vector<LoraTerm>& TermsOf(const kernels::WeightView& weight) const;
+  // y[M, out] += scale * B (A x) for every term on `weight`, x [M, in]. With kAsAlone each row gets
+  // the bits that it gets alone.
   void AddTo(core::ThreadPool& pool, const kernels::WeightView& weight, const float* x, size_t m,
-             float* y) const;
+             float* y, kernels::RowSums sums) const;
   std::vector<std::string> ids() const;
   // SHA-256 of all that the set adds to a model: names, matrices, scales, in order. Worked out at
   // the first call; ids do not count.
@@ -58,7 +54,7 @@ class AdapterSet {
   std::vector<Item> items_;
   mutable std::once_flag digest_once_;
   mutable core::Sha256Digest digest_{};
-  std::vector<std::pair<const uint8_t*, std::vector<Term>>>
+  std::vector<std::pair<const uint8_t*, std::vector<LoraTerm>>>
       terms_;  // by weight data pointer, sorted
 };
 

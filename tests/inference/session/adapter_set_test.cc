@@ -80,11 +80,50 @@ TEST_F(AdapterSetTest, OppositeScalesCancel) {
   EXPECT_LT(left, 0.1 * moved);
 }
 
+// An adapter on every linear layer of the first block.
+std::shared_ptr<adapters::LoraAdapter> MakeWideAdapter(const Model& model) {
+  core::SeededRandom random(9);
+  auto adapter = MakeAdapter(1);
+  for (const char* name : {"attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"}) {
+    const std::string base = std::string("blk.0.") + name + ".weight";
+    const kernels::WeightView& weight = *model.FindWeight(base);
+    adapters::LoraTensor t{
+        base, 3,   static_cast<uint32_t>(weight.cols), static_cast<uint32_t>(weight.rows), {},
+        {},   0.5f};
+    for (size_t i = 0; i < 3 * weight.cols; ++i) {
+      t.a.push_back(static_cast<float>(random.NextGaussian()));
+    }
+    for (size_t i = 0; i < 3 * weight.rows; ++i) {
+      t.b.push_back(static_cast<float>(random.NextGaussian()));
+    }
+    adapter->tensors.push_back(std::move(t));
+  }
+  return adapter;
+}
+
+// One token at a time, where threads share the rows of A and of the weights.
+TEST_F(AdapterSetTest, DecodingGivesTheSameBitsForEveryNumberOfThreads) {
+  const auto set = Build({{"wide", MakeWideAdapter(*model_), 1.0}, {"q", MakeAdapter(2), 0.5}});
+  std::vector<std::vector<float>> results;
+  for (const int threads : {1, 2, 3}) {
+    core::ThreadPool pool(threads);
+    const auto session = Session::Create(model_, set, pool, 0).value();
+    std::vector<float> logits;
+    for (const int32_t token : testing::GoldenTokens()) {
+      ASSERT_TRUE(session->Append({&token, 1}, false, &logits).ok());
+    }
+    results.push_back(logits);
+  }
+  EXPECT_EQ(results[0], results[1]);
+  EXPECT_EQ(results[0], results[2]);
+  EXPECT_NE(results[0], LogitsWith(model_, AdapterSet::Empty(), pool_));
+}
+
 TEST_F(AdapterSetTest, TermsAreFoundByWeight) {
   const auto set = Build({{"a", MakeAdapter(1), 2.0}, {"b", MakeAdapter(2), 1.0}});
   const auto& terms = set->TermsOf(model_->layers()[0].attn_q);
   ASSERT_EQ(terms.size(), 2u);
-  EXPECT_FLOAT_EQ(terms[0].scale, 3.0f);
+  EXPECT_FLOAT_EQ(terms[0].scale(), 3.0f);
   EXPECT_TRUE(set->TermsOf(model_->layers()[1].attn_q).empty());
   EXPECT_EQ(set->ids(), (std::vector<std::string>{"a", "b"}));
 }
