@@ -155,6 +155,9 @@ struct KernelTable {
   void (*dot_rows_half)(const HalfRows& rows, const float* x, float* y);
   void (*add_rows_half)(const HalfRows& rows, const float* shrink, const float* weight, float* sum);
 
+  // sum[cols] += weight[i] * row i for each row in turn, one rounding each.
+  void (*weigh_rows_half)(const HalfRows& rows, const float* weight, float* sum);
+
   float (*dot)(const float* a, const float* b, size_t n);
   void (*axpy)(float alpha, const float* x, float* y, size_t n);
   void (*rms_norm_row)(const float* x, const float* weight, float eps, size_t n, float* out);

@@ -89,6 +89,10 @@ void AddRowsHalf(const WeightView& rows, const float* shrink, const float* weigh
                               sum);
 }
 
+void WeighRowsHalf(const WeightView& rows, const float* weight, float* sum) {
+  ActiveTable().weigh_rows_half({rows.data, rows.row_bytes, rows.rows, rows.cols}, weight, sum);
+}
+
 float DotF32(const float* a, const float* b, size_t n) { return ActiveTable().dot(a, b, n); }
 
 void AxpyF32(float alpha, const float* x, float* y, size_t n) {

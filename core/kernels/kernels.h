@@ -68,6 +68,8 @@ void DotRowsHalf(const WeightView& rows, const float* x, float* y);
 // sum[K] of halves held as f32: for each row i, sum = half(sum * shrink[i]), then
 // sum = half(sum + weight[i] * row i).
 void AddRowsHalf(const WeightView& rows, const float* shrink, const float* weight, float* sum);
+// sum[K] += weight[i] * row i for each row in turn, in f32 with one rounding each.
+void WeighRowsHalf(const WeightView& rows, const float* weight, float* sum);
 
 float DotF32(const float* a, const float* b, size_t n);
 void AxpyF32(float alpha, const float* x, float* y, size_t n);  // y += alpha x

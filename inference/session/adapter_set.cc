@@ -36,8 +36,8 @@ Result<const kernels::WeightView*> Match(const Model& model, const adapters::Lor
   return weight;
 }
 
-// Fewer rows are not worth the tiles of a matrix product.
-constexpr size_t kManyRows = 8;
+// Rows of x that a thread takes at a time, or a multiple.
+constexpr size_t kRowsAtOnce = 8;
 
 }  // namespace
 
@@ -84,20 +84,19 @@ const std::vector<LoraTerm>& AdapterSet::TermsOf(const kernels::WeightView& weig
 }
 
 void AdapterSet::AddTo(core::ThreadPool& pool, const kernels::WeightView& weight, const float* x,
-                       size_t m, float* y, kernels::RowSums sums) const {
-  for (const LoraTerm& term : TermsOf(weight)) {
-    if (sums == kernels::RowSums::kFastest && m >= kManyRows) {
-      term.AddToMany(pool, x, m, y);
-      continue;
-    }
-    pool.ParallelFor(m, kManyRows, [&](size_t begin, size_t end, int) {
-      std::vector<float> inner(term.rank());
+                       size_t m, float* y) const {
+  const std::vector<LoraTerm>& terms = TermsOf(weight);
+  if (terms.empty()) return;
+  pool.ParallelFor(m, kRowsAtOnce, [&](size_t begin, size_t end, int) {
+    std::vector<float> inner;
+    for (const LoraTerm& term : terms) {
+      inner.resize(term.rank());
       for (size_t t = begin; t < end; ++t) {
         term.Inner(x + t * weight.cols, 0, term.rank(), inner.data());
         term.Outer(inner.data(), 0, weight.rows, y + t * weight.rows);
       }
-    });
-  }
+    }
+  });
 }
 
 const core::Sha256Digest& AdapterSet::digest() const {

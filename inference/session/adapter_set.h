@@ -36,10 +36,10 @@ class AdapterSet {
 
   // Terms on a weight of the model this set was built for; empty for most weights most of the time.
   const std::vector<LoraTerm>& TermsOf(const kernels::WeightView& weight) const;
-  // y[M, out] += scale * B (A x) for every term on `weight`, x [M, in]. With kAsAlone each row gets
-  // the bits that it gets alone.
+  // y[M, out] += scale * B (A x) for every term on `weight`, x [M, in]. Each row gets the bits that
+  // it gets alone.
   void AddTo(core::ThreadPool& pool, const kernels::WeightView& weight, const float* x, size_t m,
-             float* y, kernels::RowSums sums) const;
+             float* y) const;
   std::vector<std::string> ids() const;
   // SHA-256 of all that the set adds to a model: names, matrices, scales, in order. Worked out at
   // the first call; ids do not count.

@@ -68,23 +68,16 @@ void LoraTerm::Inner(const float* x, size_t begin, size_t end, float* c) const {
 }
 
 void LoraTerm::Outer(const float* c, size_t begin, size_t end, float* y) const {
-  // A stretch that stays in the first-level cache with all of its sums.
-  constexpr size_t kStretch = 512;
-  float row[kStretch];
-  for (size_t first = begin; first < end; first += kStretch) {
-    const size_t n = std::min(kStretch, end - first);
-    for (size_t j = 0; j < rank(); ++j) {
-      kernels::DequantizeRow(bt_.type, bt_.At(j, first), row, n);
-      kernels::AxpyF32(c[j], row, y + first, n);
-    }
+  if (bt_.type == core::DType::kF16) {
+    const size_t row_bytes = bt_.cols * bt_.value_bytes();
+    kernels::WeighRowsHalf({bt_.At(0, begin), bt_.type, rank(), end - begin, row_bytes}, c,
+                           y + begin);
+    return;
   }
-}
-
-void LoraTerm::AddToMany(core::ThreadPool& pool, const float* x, size_t m, float* y) const {
-  std::vector<float> inner(m * rank());
-  kernels::GemmForward(pool, a_.View(0, rank()), x, m, inner.data());
-  for (size_t i = 0; i < inner.size(); ++i) inner[i] *= scales_[i % rank()];
-  kernels::GemmInputGrad(pool, bt_.View(0, rank()), inner.data(), m, y, /*accumulate=*/true);
+  for (size_t j = 0; j < rank(); ++j) {
+    const auto* row = reinterpret_cast<const float*>(bt_.At(j, begin));
+    kernels::AxpyF32(c[j], row, y + begin, end - begin);
+  }
 }
 
 }  // namespace selvedge::inference

@@ -7,7 +7,6 @@
 
 #include "adapters/lora.h"
 #include "core/kernels/kernels.h"
-#include "core/thread_pool.h"
 
 namespace selvedge::inference {
 
@@ -30,8 +29,6 @@ class LoraTerm {
   // into ranges whose bounds are multiples of kAlignment, or the end.
   static constexpr size_t kAlignment = 16;
   void Outer(const float* c, size_t begin, size_t end, float* y) const;
-  // y[m, out] += ... for x[m, in] as products of matrices: faster for many rows, other bits.
-  void AddToMany(core::ThreadPool& pool, const float* x, size_t m, float* y) const;
 
  private:
   // [rows, cols] in F16 or F32, and the power of two that each row was divided by.

@@ -9,7 +9,7 @@ void Project(core::ThreadPool& pool, const AdapterSet& adapters, kernels::RowSum
   if (m == 1) return ProjectRow(pool, adapters, x, projections);
   for (const Projection& p : projections) {
     kernels::MatMul(pool, *p.weight, x, m, p.y, sums);
-    adapters.AddTo(pool, *p.weight, x, m, p.y, sums);
+    adapters.AddTo(pool, *p.weight, x, m, p.y);
   }
 }
 

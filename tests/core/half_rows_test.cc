@@ -59,5 +59,25 @@ TEST(HalfRows, EveryIsaAddsRowsToTheBitsOfTheScalarTwin) {
   }
 }
 
+TEST(HalfRows, WeighedSumsAreTheBitsOfTheScalarTwin) {
+  SeededRandom random(13);
+  for (const size_t n : {1u, 7u, 16u, 100u, 333u}) {
+    const size_t count = 5;
+    std::vector<uint16_t> rows(count * n);
+    reference::RoundToHalf(RandomValues(random, rows.size()).data(), rows.data(), rows.size());
+    const std::vector<float> weight = RandomValues(random, count), start = RandomValues(random, n);
+    const auto* bytes = reinterpret_cast<const uint8_t*>(rows.data());
+    std::vector<float> want = start;
+    reference::WeighRowsHalf({bytes, core::DType::kF16, count, n, 2 * n}, weight.data(),
+                             want.data());
+    EXPECT_NE(want, start);
+    for (const core::Isa isa : AvailableIsas()) {
+      std::vector<float> got = start;
+      TableFor(isa).weigh_rows_half({bytes, 2 * n, count, n}, weight.data(), got.data());
+      EXPECT_EQ(got, want) << core::IsaName(isa) << " " << n;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace selvedge::kernels

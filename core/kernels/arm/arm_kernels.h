@@ -33,6 +33,7 @@ void QuantizeActivations256_Neon(const float* x, size_t n, int8_t* q, float* sca
 void RoundToHalf_Neon(const float* x, uint16_t* out, size_t n);
 void DotRowsHalf_Neon(const HalfRows& rows, const float* x, float* y);
 void AddRowsHalf_Neon(const HalfRows& rows, const float* shrink, const float* weight, float* sum);
+void WeighRowsHalf_Neon(const HalfRows& rows, const float* weight, float* sum);
 
 float Dot_Neon(const float* a, const float* b, size_t n);
 void Axpy_Neon(float alpha, const float* x, float* y, size_t n);

@@ -80,4 +80,22 @@ void AddRowsHalf_Neon(const HalfRows& rows, const float* shrink, const float* we
   for (; i < rows.cols; ++i) AddColumn(rows, i, shrink, weight, sum);
 }
 
+void WeighRowsHalf_Neon(const HalfRows& rows, const float* weight, float* sum) {
+  size_t j = 0;
+  for (; j + 4 <= rows.cols; j += 4) {
+    float32x4_t acc = vld1q_f32(sum + j);
+    const uint8_t* row = rows.data + 2 * j;
+    for (size_t i = 0; i < rows.rows; ++i, row += rows.row_bytes) {
+      acc = vfmaq_n_f32(acc, vcvt_f32_f16(Halves(row)), weight[i]);
+    }
+    vst1q_f32(sum + j, acc);
+  }
+  for (; j < rows.cols; ++j) {
+    const uint8_t* row = rows.data + 2 * j;
+    for (size_t i = 0; i < rows.rows; ++i, row += rows.row_bytes) {
+      sum[j] = __builtin_fmaf(weight[i], HalfAt(row), sum[j]);
+    }
+  }
+}
+
 }  // namespace selvedge::kernels::arm

@@ -75,6 +75,7 @@ constexpr KernelTable kNeon = {
     .round_to_half = RoundToHalf_Neon,
     .dot_rows_half = DotRowsHalf_Neon,
     .add_rows_half = AddRowsHalf_Neon,
+    .weigh_rows_half = WeighRowsHalf_Neon,
     .dot = Dot_Neon,
     .axpy = Axpy_Neon,
     .rms_norm_row = RmsNormRow_Neon,

@@ -37,6 +37,7 @@ void GemmInputGrad(const WeightView& w, const float* dy, size_t m, float* dx, bo
 void RoundToHalf(const float* x, uint16_t* out, size_t n);
 void DotRowsHalf(const WeightView& rows, const float* x, float* y);
 void AddRowsHalf(const WeightView& rows, const float* shrink, const float* weight, float* sum);
+void WeighRowsHalf(const WeightView& rows, const float* weight, float* sum);
 
 float DotF32(const float* a, const float* b, size_t n);
 void AxpyF32(float alpha, const float* x, float* y, size_t n);

@@ -107,6 +107,11 @@ void AddRowsHalf(const HalfRows& rows, const float* shrink, const float* weight,
                          weight, sum);
 }
 
+void WeighRowsHalf(const HalfRows& rows, const float* weight, float* sum) {
+  reference::WeighRowsHalf({rows.data, DType::kF16, rows.rows, rows.cols, rows.row_bytes}, weight,
+                           sum);
+}
+
 void RmsNormRow(const float* x, const float* weight, float eps, size_t n, float* out) {
   reference::RmsNorm(x, weight, eps, 1, n, out);
 }
@@ -165,6 +170,7 @@ constexpr KernelTable kScalar = {
     .round_to_half = reference::RoundToHalf,
     .dot_rows_half = DotRowsHalf,
     .add_rows_half = AddRowsHalf,
+    .weigh_rows_half = WeighRowsHalf,
     .dot = reference::DotF32,
     .axpy = reference::AxpyF32,
     .rms_norm_row = RmsNormRow,

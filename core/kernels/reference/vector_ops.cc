@@ -34,6 +34,16 @@ void AddRowsHalf(const WeightView& rows, const float* shrink, const float* weigh
   }
 }
 
+void WeighRowsHalf(const WeightView& rows, const float* weight, float* sum) {
+  for (size_t i = 0; i < rows.rows; ++i) {
+    for (size_t j = 0; j < rows.cols; ++j) {
+      uint16_t half;
+      std::memcpy(&half, rows.row(i) + 2 * j, sizeof half);
+      sum[j] = std::fma(weight[i], HalfToFloat(half), sum[j]);
+    }
+  }
+}
+
 float DotF32(const float* a, const float* b, size_t n) {
   float sum = 0;
   for (size_t i = 0; i < n; ++i) sum += a[i] * b[i];

@@ -48,6 +48,26 @@ void AddColumn(const HalfRows& rows, size_t column, const float* shrink, const f
   }
 }
 
+// As AddColumns, in f32.
+template <size_t Lanes>
+void WeighColumns(const HalfRows& rows, size_t first, const float* weight, float* sum) {
+  __m256 acc[Lanes];
+#pragma GCC unroll 8
+  for (size_t l = 0; l < Lanes; ++l) acc[l] = _mm256_loadu_ps(sum + first + 8 * l);
+  const uint8_t* row = rows.data + 2 * first;
+  for (size_t i = 0; i < rows.rows; ++i, row += rows.row_bytes) {
+    const __m256 w = _mm256_set1_ps(weight[i]);
+#pragma GCC unroll 8
+    for (size_t l = 0; l < Lanes; ++l) {
+      const __m256 v =
+          _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(row + 16 * l)));
+      acc[l] = _mm256_fmadd_ps(w, v, acc[l]);
+    }
+  }
+#pragma GCC unroll 8
+  for (size_t l = 0; l < Lanes; ++l) _mm256_storeu_ps(sum + first + 8 * l, acc[l]);
+}
+
 }  // namespace
 
 void RoundToHalf_Avx2(const float* x, uint16_t* out, size_t n) {
@@ -84,6 +104,18 @@ void AddRowsHalf_Avx2(const HalfRows& rows, const float* shrink, const float* we
   for (; i + 64 <= rows.cols; i += 64) AddColumns<8>(rows, i, shrink, weight, sum);
   for (; i + 8 <= rows.cols; i += 8) AddColumns<1>(rows, i, shrink, weight, sum);
   for (; i < rows.cols; ++i) AddColumn(rows, i, shrink, weight, sum);
+}
+
+void WeighRowsHalf_Avx2(const HalfRows& rows, const float* weight, float* sum) {
+  size_t j = 0;
+  for (; j + 64 <= rows.cols; j += 64) WeighColumns<8>(rows, j, weight, sum);
+  for (; j + 8 <= rows.cols; j += 8) WeighColumns<1>(rows, j, weight, sum);
+  for (; j < rows.cols; ++j) {
+    const uint8_t* row = rows.data + 2 * j;
+    for (size_t i = 0; i < rows.rows; ++i, row += rows.row_bytes) {
+      sum[j] = __builtin_fmaf(weight[i], HalfAt(row), sum[j]);
+    }
+  }
 }
 
 }  // namespace selvedge::kernels::x86

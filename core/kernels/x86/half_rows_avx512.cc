@@ -43,6 +43,33 @@ void AddColumns(const HalfRows& rows, size_t first, __mmask16 mask, const float*
   }
 }
 
+// As AddColumns, in f32.
+template <size_t Lanes>
+void WeighColumns(const HalfRows& rows, size_t first, __mmask16 mask, const float* weight,
+                  float* sum) {
+  __m512 acc[Lanes];
+#pragma GCC unroll 8
+  for (size_t l = 0; l < Lanes; ++l) {
+    const __mmask16 m = l + 1 == Lanes ? mask : __mmask16{0xFFFF};
+    acc[l] = _mm512_maskz_loadu_ps(m, sum + first + 16 * l);
+  }
+  const uint8_t* row = rows.data + 2 * first;
+  for (size_t i = 0; i < rows.rows; ++i, row += rows.row_bytes) {
+    const __m512 w = _mm512_set1_ps(weight[i]);
+#pragma GCC unroll 8
+    for (size_t l = 0; l < Lanes; ++l) {
+      const __mmask16 m = l + 1 == Lanes ? mask : __mmask16{0xFFFF};
+      acc[l] =
+          _mm512_fmadd_ps(w, _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(m, row + 32 * l)), acc[l]);
+    }
+  }
+#pragma GCC unroll 8
+  for (size_t l = 0; l < Lanes; ++l) {
+    const __mmask16 m = l + 1 == Lanes ? mask : __mmask16{0xFFFF};
+    _mm512_mask_storeu_ps(sum + first + 16 * l, m, acc[l]);
+  }
+}
+
 }  // namespace
 
 void RoundToHalf_Avx512(const float* x, uint16_t* out, size_t n) {
@@ -76,6 +103,16 @@ void AddRowsHalf_Avx512(const HalfRows& rows, const float* shrink, const float* 
   for (; i < rows.cols; i += 16) {
     const __mmask16 mask = rows.cols - i < 16 ? Mask(rows.cols - i) : __mmask16{0xFFFF};
     AddColumns<1>(rows, i, mask, shrink, weight, sum);
+  }
+}
+
+void WeighRowsHalf_Avx512(const HalfRows& rows, const float* weight, float* sum) {
+  size_t i = 0;
+  for (; i + 128 <= rows.cols; i += 128) WeighColumns<8>(rows, i, 0xFFFF, weight, sum);
+  for (; i + 64 <= rows.cols; i += 64) WeighColumns<4>(rows, i, 0xFFFF, weight, sum);
+  for (; i < rows.cols; i += 16) {
+    const __mmask16 mask = rows.cols - i < 16 ? Mask(rows.cols - i) : __mmask16{0xFFFF};
+    WeighColumns<1>(rows, i, mask, weight, sum);
   }
 }
 

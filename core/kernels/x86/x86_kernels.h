@@ -26,6 +26,7 @@ namespace selvedge::kernels::x86 {
   void DotRowsHalf_##isa(const HalfRows& rows, const float* x, float* y);                          \
   void AddRowsHalf_##isa(const HalfRows& rows, const float* shrink, const float* weight,           \
                          float* sum);                                                              \
+  void WeighRowsHalf_##isa(const HalfRows& rows, const float* weight, float* sum);                 \
   float Dot_##isa(const float* a, const float* b, size_t n);                                       \
   void Axpy_##isa(float alpha, const float* x, float* y, size_t n);                                \
   void RmsNormRow_##isa(const float* x, const float* weight, float eps, size_t n, float* out);     \

@@ -75,22 +75,6 @@ TEST(LoraTerm, BesideAWeightInFloatingPointNothingIsRounded) {
   EXPECT_LT(RelativeError(Exact(lora, 2.5f, x.data()), Alone(term, lora, x.data()).data()), 1e-6);
 }
 
-TEST(LoraTerm, ManyRowsAtOnceAreTheSameProducts) {
-  core::SeededRandom random(2);
-  const auto lora = MakeTensor(8, 96, 200, 0.1f, 0.1f);
-  const LoraTerm term(lora, 1.0f, core::DType::kQ4_K);
-  const size_t m = 21;
-  const std::vector<float> x = RandomValues(random, m * lora.in, 1);
-  core::ThreadPool pool(2);
-  std::vector<float> y(m * lora.out, 1.0f);  // it is added to what is there
-  term.AddToMany(pool, x.data(), m, y.data());
-  for (float& value : y) value -= 1;
-  for (size_t t = 0; t < m; ++t) {
-    const auto exact = Exact(lora, 1.0f, x.data() + t * lora.in);
-    EXPECT_LT(RelativeError(exact, y.data() + t * lora.out), 4e-4) << t;
-  }
-}
-
 TEST(LoraTerm, CutsAtTheAlignmentDoNotChangeABit) {
   core::SeededRandom random(3);
   const auto lora = MakeTensor(5, 70, 1037, 0.1f, 0.1f);
