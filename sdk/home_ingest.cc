@@ -57,7 +57,7 @@ vault::NewRecord Build(const Vault& v, const std::string& unit, const std::strin
                        const std::string& thread, const RedactionRules& rules,
                        CandidateRecord candidate, IngestReport* report) {
   const Redaction redaction = Redact(candidate.text, rules);
-  StoredText stored = WithPseudonyms(v, candidate.text, redaction);
+  StoredText stored = WithPseudonyms(v, candidate.text, redaction, rules);
   report->redacted_spans += static_cast<int64_t>(redaction.spans.size());
   vault::NewRecord r;
   r.source = source;

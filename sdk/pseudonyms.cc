@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "privacy/redaction/redaction_rules.h"
+
 namespace selvedge {
 namespace {
 
@@ -50,7 +52,7 @@ std::string PersonPlaceholder(const vault::Vault& vault, const std::string& name
 }  // namespace
 
 StoredText WithPseudonyms(const vault::Vault& vault, std::string_view text,
-                          const Redaction& redaction) {
+                          const Redaction& redaction, const RedactionRules& rules) {
   std::vector<std::string> names;
   for (const PiiSpan& span : redaction.spans) {
     if (span.type == kPerson)
@@ -65,8 +67,13 @@ StoredText WithPseudonyms(const vault::Vault& vault, std::string_view text,
     if (std::find(kForgotten.begin(), kForgotten.end(), span.type) == kForgotten.end()) {
       stored.redacted.push_back({static_cast<int64_t>(stored.text.size()), value});
     }
-    stored.text += span.type == kPerson ? PersonPlaceholder(vault, WholeName(NameKey(value), names))
-                                        : "<" + span.type + ">";
+    if (span.type == kPerson) {
+      const std::string& name = WholeName(NameKey(value), names);
+      const std::string contact = privacy::ContactOf(rules.compiled(), name);
+      stored.text += PersonPlaceholder(vault, contact.empty() ? name : contact);
+    } else {
+      stored.text += "<" + span.type + ">";
+    }
   }
   stored.text.append(text.substr(copied));
   return stored;

@@ -23,8 +23,10 @@ struct StoredText {
 };
 
 // Puts placeholders for the spans of `redaction` into `text`. Values whose only use to others is
-// harm (secrets, card, account and identity numbers) are not kept.
+// harm (secrets, card, account and identity numbers) are not kept. A part of a name has the number
+// of the whole name that stands in the same text, else of the only contact of `rules` with it: the
+// rules are the owner's and no record, so a text still does not depend on other records.
 StoredText WithPseudonyms(const vault::Vault& vault, std::string_view text,
-                          const Redaction& redaction);
+                          const Redaction& redaction, const RedactionRules& rules);
 
 }  // namespace selvedge

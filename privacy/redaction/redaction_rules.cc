@@ -54,14 +54,31 @@ void AddPhrase(std::string_view phrase, std::string_view type, bool any_case, Co
   if (!entry.words.empty()) rules->phrases[entry.words[0]].push_back(std::move(entry));
 }
 
+// The words of a name in lower case, one space between them; empty if a letter has no ASCII form,
+// because all such letters look alike when they are folded.
+std::string NameKey(const FoldedText& folded) {
+  if (folded.view().find(privacy::kOtherLetter) != std::string_view::npos) return "";
+  std::string key;
+  for (const TextWord& word : privacy::ReadWords(folded)) {
+    key.append(key.empty() ? "" : " ").append(privacy::LowerWord(folded, word));
+  }
+  return key;
+}
+
 // A contact: the whole name in any writing, and each longer part of it.
 void AddName(std::string_view name, Compiled* rules) {
   AddPhrase(name, kName, true, rules);
   const FoldedText folded(name);
+  const std::string whole = NameKey(folded);
+  const auto add_contact = [&](const std::string& part) {
+    const auto [at, is_new] = rules->contacts.emplace(part, whole);
+    if (!is_new && at->second != whole) at->second.clear();
+  };
+  add_contact(whole);
   for (const TextWord& word : privacy::ReadWords(folded)) {
-    if (word.end - word.begin >= kMinPart) {
-      AddPhrase(folded.view().substr(word.begin, word.end - word.begin), kName, false, rules);
-    }
+    if (word.end - word.begin < kMinPart) continue;
+    AddPhrase(folded.view().substr(word.begin, word.end - word.begin), kName, false, rules);
+    add_contact(privacy::LowerWord(folded, word));
   }
 }
 
@@ -150,6 +167,14 @@ void FindPhrases(const FoldedText& text, const Compiled& rules, std::vector<Type
 }  // namespace
 
 namespace privacy {
+
+std::string ContactOf(const RedactionRules::Compiled& rules, std::string_view name) {
+  if (rules.contacts.empty()) return "";
+  const std::string key = NameKey(FoldedText(name));
+  const auto found = key.empty() ? rules.contacts.end() : rules.contacts.find(key);
+  return found == rules.contacts.end() ? "" : found->second;
+}
+
 
 std::vector<TypedMatch> FindByRules(const FoldedText& text, const RedactionRules::Compiled& rules) {
   std::vector<TypedMatch> found;

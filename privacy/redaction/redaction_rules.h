@@ -27,6 +27,9 @@ struct RedactionRules::Compiled {
   std::map<std::string, std::vector<Phrase>> phrases;  // by first word
   std::vector<Pattern> patterns;
   std::set<std::string> keep;  // types that are not redacted
+  // The whole name of the contact that each part of a name stands for, as in `phrases`; empty where
+  // several contacts share the part.
+  std::map<std::string, std::string> contacts;
 };
 
 namespace privacy {
@@ -35,6 +38,10 @@ struct TypedMatch {
   Match match;
   std::string type;
 };
+
+// The whole name, in lower case and ASCII, of the only contact of the rules whose name or part of a
+// name `name` is; empty if there is none.
+std::string ContactOf(const RedactionRules::Compiled& rules, std::string_view name);
 
 // Matches of the owner's rules, ascending and disjoint.
 std::vector<TypedMatch> FindByRules(const FoldedText& text, const RedactionRules::Compiled& rules);

@@ -50,6 +50,31 @@ TEST_F(Ingesting, GivesAPersonOneNumberInTheWholeHome) {
   EXPECT_EQ(records->at(1).text.find("and " + ada), std::string::npos);
 }
 
+TEST_F(Ingesting, GivesAContactOneNumberWhateverIsSaidOfTheName) {
+  Make();
+  ASSERT_TRUE(home_
+                  ->SetRedactionRules("name Ada Lovelace\nname José García\nname Mary Shelley\n"
+                                      "name Mary Somerville\n")
+                  .ok());
+  Ingest(
+      "Ada Lovelace came\nAda stayed\nthen Lovelace left\nJosé García came\nJose left\n"
+      "Mary came\nMary Shelley left\nMary Somerville stayed\n");
+  const auto records = home_->Records({});
+  std::vector<std::string> numbers;
+  for (const Record& record : *records) {
+    const size_t begin = record.text.find("<PERSON_");
+    ASSERT_NE(begin, std::string::npos) << record.text;
+    numbers.push_back(record.text.substr(begin, record.text.find('>', begin) - begin));
+  }
+  ASSERT_EQ(numbers.size(), 8u);
+  EXPECT_EQ(numbers[1], numbers[0]);
+  EXPECT_EQ(numbers[2], numbers[0]);
+  EXPECT_EQ(numbers[4], numbers[3]);
+  EXPECT_NE(numbers[3], numbers[0]);
+  EXPECT_NE(numbers[5], numbers[6]) << "there are two of them";
+  EXPECT_NE(numbers[5], numbers[7]);
+}
+
 TEST_F(Ingesting, ShowsTheOwnerWhatWasRedactedButSecrets) {
   Make();
   const std::string text =
