@@ -21,13 +21,4 @@ std::string Iso8601Utc(int64_t unix_seconds) {
 
 std::string NowIso8601Utc() { return Iso8601Utc(NowUnixSeconds()); }
 
-double MonotonicSeconds() {
-  timespec now{};
-#if defined(CLOCK_BOOTTIME)
-  if (::clock_gettime(CLOCK_BOOTTIME, &now) != 0)
-#endif
-    ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
-}
-
 }  // namespace selvedge::core

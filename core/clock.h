@@ -1,5 +1,5 @@
 #pragma once
-// Wall-clock time for people and for records, and a clock that never goes back for measuring.
+// Wall-clock time for people and for records.
 
 #include <cstdint>
 #include <string>
@@ -12,9 +12,5 @@ int64_t NowUnixSeconds();
 // "2026-01-31T23:59:59Z".
 std::string NowIso8601Utc();
 std::string Iso8601Utc(int64_t unix_seconds);
-
-// Seconds since boot; counts sleep where the system can tell (CLOCK_BOOTTIME). Only differences of
-// one boot mean anything.
-double MonotonicSeconds();
 
 }  // namespace selvedge::core

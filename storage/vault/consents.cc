@@ -37,13 +37,6 @@ Status Consents::Revoke(std::string_view source, std::string_view purpose) const
   return ledger_->Append("revoke", source, body.dump());
 }
 
-Result<bool> Consents::IsGranted(std::string_view source, std::string_view purpose) const {
-  SELVEDGE_ASSIGN_OR_RETURN(
-      Statement get,
-      db_->Prepare("SELECT 1 FROM consents WHERE source = ? AND purpose = ? AND granted = 1"));
-  return get.Bind(source).Bind(purpose).Step();
-}
-
 Result<std::vector<Consent>> Consents::List() const {
   SELVEDGE_ASSIGN_OR_RETURN(Statement rows,
                             db_->Prepare("SELECT source, purpose, granted, granted_at, revoked_at,"

@@ -25,7 +25,6 @@ class Consents {
   // kNotFound if it was never granted. Revoking twice is fine.
   Status Revoke(std::string_view source, std::string_view purpose) const;
 
-  Result<bool> IsGranted(std::string_view source, std::string_view purpose) const;
   Result<std::vector<Consent>> List() const;
 
   // True if the table says what the ledger's grants and revocations add up to.

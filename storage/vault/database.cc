@@ -24,6 +24,7 @@ Status Translate(int rc, const char* doing) {
     case SQLITE_LOCKED:
       return BusyError("database: " + std::string(doing) + ": another process is writing");
     case SQLITE_FULL:
+    case SQLITE_NOMEM:
       return NoSpaceError(what);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
@@ -88,35 +89,35 @@ Statement& Statement::operator=(Statement&& other) noexcept {
 Statement::~Statement() { sqlite3_finalize(stmt_); }
 
 Statement& Statement::Bind(int64_t value) {
-  bind_error_ |= sqlite3_bind_int64(stmt_, next_++, value);
+  NoteBind(sqlite3_bind_int64(stmt_, next_++, value));
   return *this;
 }
 
 Statement& Statement::Bind(double value) {
-  bind_error_ |= sqlite3_bind_double(stmt_, next_++, value);
+  NoteBind(sqlite3_bind_double(stmt_, next_++, value));
   return *this;
 }
 
 Statement& Statement::Bind(std::string_view text) {
-  bind_error_ |= sqlite3_bind_text64(stmt_, next_++, text.empty() ? "" : text.data(), text.size(),
-                                     SQLITE_TRANSIENT, SQLITE_UTF8);
+  NoteBind(sqlite3_bind_text64(stmt_, next_++, text.empty() ? "" : text.data(), text.size(),
+                                     SQLITE_TRANSIENT, SQLITE_UTF8));
   return *this;
 }
 
 Statement& Statement::Bind(std::span<const uint8_t> blob) {
   static constexpr uint8_t kNothing = 0;
-  bind_error_ |= sqlite3_bind_blob64(stmt_, next_++, blob.empty() ? &kNothing : blob.data(),
-                                     blob.size(), SQLITE_TRANSIENT);
+  NoteBind(sqlite3_bind_blob64(stmt_, next_++, blob.empty() ? &kNothing : blob.data(),
+                                     blob.size(), SQLITE_TRANSIENT));
   return *this;
 }
 
-Statement& Statement::BindNull() {
-  bind_error_ |= sqlite3_bind_null(stmt_, next_++);
-  return *this;
+void Statement::NoteBind(int rc) {
+  if (bind_error_ == SQLITE_OK) bind_error_ = rc;
 }
 
 Result<bool> Statement::Step() {
-  if (bind_error_ != 0) return InternalError("database: wrong number of parameters");
+  if (bind_error_ == SQLITE_RANGE) return InternalError("database: wrong number of parameters");
+  if (bind_error_ != SQLITE_OK) return Translate(bind_error_, "parameter");
   const int rc = sqlite3_step(stmt_);
   if (rc == SQLITE_ROW) return true;
   if (rc == SQLITE_DONE) return false;

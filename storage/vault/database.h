@@ -34,7 +34,6 @@ class Statement {
   Statement& Bind(double value);
   Statement& Bind(std::string_view text);
   Statement& Bind(std::span<const uint8_t> blob);
-  Statement& BindNull();
 
   // True: a row is there to be read. False: done.
   Result<bool> Step();
@@ -53,10 +52,11 @@ class Statement {
  private:
   friend class Database;
   Statement(sqlite3* db, sqlite3_stmt* stmt) : db_(db), stmt_(stmt) {}
+  void NoteBind(int rc);
   sqlite3* db_;
   sqlite3_stmt* stmt_;
   int next_ = 1;
-  int bind_error_ = 0;
+  int bind_error_ = 0;  // SQLite's code of the first parameter that could not be bound
 };
 
 class Database {
@@ -64,7 +64,7 @@ class Database {
   // Opens (or, with `create`, makes) the database and proves that its pages are encrypted.
   //   kInternal  the file is plain SQLite, or the library has no page cipher
   //   kFormat    damaged, truncated, or under another key
-  //   kBusy, kIo, kNoSpace as SQLite says; kIncompatible on a network file system (WAL needs shared
+  //   kBusy, kIo, kNoSpace (disk or memory) as SQLite says; kIncompatible on a network file system (WAL needs shared
   //   memory).
   static Result<std::unique_ptr<Database>> Open(const std::string& path, const SecretKey& key,
                                                 bool create);

@@ -331,14 +331,19 @@ Status EraseHome(const std::string& path) {
       home,
       {"vault.db", "vault.db-wal", "vault.db-shm", &kAnchorV1File[1], "train.lock", kReserveFile},
       &found));
+  std::string linked;
   for (const char* folder : {"/checkpoints", "/adapters"}) {
     std::error_code ec;
+    // Of a link only the link goes: where it leads to may be anything.
+    if (fs::is_symlink(home + folder, ec)) linked = folder + 1;
     found = fs::remove_all(home + folder, ec) > 0 || found;
     if (ec) return IoError(std::string("home: erase: ") + (folder + 1) + ": " + ec.message());
   }
   if (!found) return NotFoundError("home: there is none at this path");
   rmdir(home.c_str());  // stays if the owner keeps other things in it
-  return OkStatus();
+  if (linked.empty()) return OkStatus();
+  return PolicyError("home: erase: " + linked +
+                     ": was a link; the home is gone, what the link led to is not: delete it");
 }
 
 }  // namespace selvedge::vault

@@ -21,15 +21,6 @@ TEST(Clock, TimesAreIso8601InUtc) {
   EXPECT_EQ(NowIso8601Utc().size(), 20u);
 }
 
-TEST(Clock, MonotonicSecondsNeverGoBack) {
-  double last = MonotonicSeconds();
-  for (int i = 0; i < 1000; ++i) {
-    const double now = MonotonicSeconds();
-    ASSERT_GE(now, last);
-    last = now;
-  }
-}
-
 TEST(Memory, PeakGrowsWithWhatIsTouched) {
   const uint64_t before = PeakRssBytes();
   EXPECT_GT(before, uint64_t{1} << 20);

@@ -1,9 +1,11 @@
 #include "storage/vault/database.h"
 
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <fstream>
 
 #include "tests/storage/vault/home_fixture.h"
 
@@ -46,6 +48,32 @@ TEST_F(DatabaseTest, FileDoesNotStartAsPlainSqlite) {
   const std::vector<uint8_t> bytes = Slurp(path());
   const std::string magic = "SQLite format 3";
   EXPECT_EQ(std::search(bytes.begin(), bytes.end(), magic.begin(), magic.end()), bytes.end());
+}
+
+// In a child, because the limit is for the process.
+TEST_F(DatabaseTest, SaysThatMemoryIsUsedUp) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "AddressSanitizer's shadow memory is beyond every limit";
+#endif
+  Fill();
+  const std::string large(48 << 20, 'y');
+  const pid_t child = fork();
+  if (child == 0) {
+    auto db = Database::Open(path(), key(), false);
+    auto put =
+        db.ok() ? (*db)->Prepare("INSERT INTO t VALUES (1000, ?)") : Result<Statement>(db.status());
+    int64_t pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    const rlim_t limit = static_cast<rlim_t>(pages * sysconf(_SC_PAGESIZE) + (16 << 20));
+    const rlimit memory{limit, limit};
+    if (!put.ok() || setrlimit(RLIMIT_AS, &memory) != 0) _exit(100);
+    const Status run = put->Bind(large).Run();  // SQLite copies it
+    _exit(static_cast<int>(run.code()));
+  }
+  int state = 0;
+  ASSERT_EQ(waitpid(child, &state, 0), child);
+  ASSERT_TRUE(WIFEXITED(state));
+  EXPECT_EQ(WEXITSTATUS(state), static_cast<int>(StatusCode::kNoSpace));
 }
 
 TEST_F(DatabaseTest, RefusesAPlainDatabase) {

@@ -290,6 +290,20 @@ TEST_F(Vaults, EraseTakesOnlyWhatIsOurs) {
   EXPECT_EQ(OpenCode(), StatusCode::kNotFound);
 }
 
+TEST_F(Vaults, EraseFollowsNoLinkAndSaysSo) {
+  MakeHome();
+  const std::filesystem::path elsewhere = root_ / "elsewhere";
+  std::filesystem::create_directories(elsewhere);
+  Spill((elsewhere / "photo.jpg").string(), {'x'});
+  std::filesystem::remove_all(home_ + "/adapters");
+  std::filesystem::create_directory_symlink(elsewhere, home_ + "/adapters");
+  const Status erased = EraseHome(home_);
+  EXPECT_EQ(erased.code(), StatusCode::kPolicy);
+  EXPECT_NE(erased.message().find("adapters: was a link"), std::string::npos) << erased.message();
+  EXPECT_FALSE(std::filesystem::exists(home_));
+  EXPECT_TRUE(std::filesystem::exists(elsewhere / "photo.jpg"));
+}
+
 // The promise of the whole module: a marker that was stored is in no file.
 TEST_F(Vaults, NoFileHoldsARecordInPlainText) {
   const std::string marker = "ZANZIBAR-MARKER-4711";
