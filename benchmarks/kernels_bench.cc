@@ -146,17 +146,38 @@ void BenchVectors(const Options& options, Isa isa) {
   if (sink == 12345.0f) std::puts("");  // keeps the dot products
 }
 
+constexpr const char* kUsage =
+    "kernels_bench [--threads N] [--repeats R] [--isa NAME] [--type NAME] [--m M --n N --k K]\n";
+
+// Exits with 0 after --help and with 2 on a flag that is not known or has no value.
 Options Parse(int argc, char** argv) {
   Options options;
-  for (int i = 1; i + 1 < argc; i += 2) {
+  for (int i = 1; i < argc; i += 2) {
+    const auto is = [flag = argv[i]](const char* name) { return std::strcmp(flag, name) == 0; };
+    const bool help = is("--help") || is("-h");
+    if (help || i + 1 == argc) {
+      std::fputs(kUsage, help ? stdout : stderr);
+      std::exit(help ? 0 : 2);
+    }
     const size_t value = std::strtoul(argv[i + 1], nullptr, 10);
-    if (std::strcmp(argv[i], "--threads") == 0) options.threads = static_cast<int>(value);
-    if (std::strcmp(argv[i], "--repeats") == 0) options.repeats = static_cast<int>(value);
-    if (std::strcmp(argv[i], "--isa") == 0) options.isa = argv[i + 1];
-    if (std::strcmp(argv[i], "--type") == 0) options.type = argv[i + 1];
-    if (std::strcmp(argv[i], "--m") == 0) options.m = value;
-    if (std::strcmp(argv[i], "--n") == 0) options.n = value;
-    if (std::strcmp(argv[i], "--k") == 0) options.k = value;
+    if (is("--threads")) {
+      options.threads = static_cast<int>(value);
+    } else if (is("--repeats")) {
+      options.repeats = static_cast<int>(value);
+    } else if (is("--isa")) {
+      options.isa = argv[i + 1];
+    } else if (is("--type")) {
+      options.type = argv[i + 1];
+    } else if (is("--m")) {
+      options.m = value;
+    } else if (is("--n")) {
+      options.n = value;
+    } else if (is("--k")) {
+      options.k = value;
+    } else {
+      std::fputs(kUsage, stderr);
+      std::exit(2);
+    }
   }
   return options;
 }

@@ -129,7 +129,12 @@ Status RefuseExisting(const std::string& out) {
 
 void CountMatches(const adapters::LoraAdapter& adapter, const inference::Model& model,
                   InterchangeReport* report) {
+  const auto zero = [](const std::vector<float>& values) {
+    return std::all_of(values.begin(), values.end(), [](float v) { return v == 0; });
+  };
+  report->all_zero = true;
   for (const adapters::LoraTensor& tensor : adapter.tensors) {
+    if (!zero(tensor.a) && !zero(tensor.b)) report->all_zero = false;
     report->tensors += 2;
     if (model.FindWeight(tensor.base_name) != nullptr) {
       report->matched += 2;

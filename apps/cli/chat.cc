@@ -1,6 +1,8 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <memory>
 
 #include "apps/cli/commands.h"
@@ -17,18 +19,44 @@ struct ChatFlags {
   std::string system;
 };
 
-// A line of stdin without its line break; false at the end or after a stop signal.
-bool ReadLine(std::string* line) {
-  line->clear();
-  for (char c; StopExitCode() == 0;) {
-    const ssize_t n = read(STDIN_FILENO, &c, 1);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return !line->empty();
-    if (c == '\n') return true;
-    line->push_back(c);
+// No context holds more; what a line has beyond it is read and dropped.
+constexpr size_t kMaxLineBytes = size_t{1} << 20;
+
+// The lines of stdin.
+class Lines {
+ public:
+  // The next one without its line break, of at most kMaxLineBytes + 1 bytes; false at the end or
+  // after a stop signal.
+  bool Next(std::string* line) {
+    line->clear();
+    while (StopExitCode() == 0) {
+      if (next_ == end_ && !Read()) return !line->empty();
+      const char* begin = buffer_.data() + next_;
+      const char* stop = std::find(begin, static_cast<const char*>(buffer_.data()) + end_, '\n');
+      const auto length = static_cast<size_t>(stop - begin);
+      line->append(begin, std::min(length, kMaxLineBytes + 1 - line->size()));
+      next_ += length;
+      if (next_ == end_) continue;
+      ++next_;
+      return true;
+    }
+    return false;
   }
-  return false;
-}
+
+ private:
+  // False at the end of stdin.
+  bool Read() {
+    const ssize_t n = read(STDIN_FILENO, buffer_.data(), buffer_.size());
+    if (n < 0 && errno == EINTR) return true;
+    next_ = 0;
+    end_ = n > 0 ? static_cast<size_t>(n) : 0;
+    return n > 0;
+  }
+
+  std::array<char, 1 << 14> buffer_;
+  size_t next_ = 0;
+  size_t end_ = 0;
+};
 
 // Forgets the oldest exchange, keeping the system message and the newest question. False when
 // nothing is left to forget.
@@ -40,14 +68,33 @@ bool ForgetOldest(std::vector<ChatMessage>* messages) {
   return true;
 }
 
+// Answers `line` and adds both to `messages`, which stay as they were if it fails.
 Result<GenerateResult> Answer(Context& context, const Engine& engine,
-                              const GenerateOptions& options, std::vector<ChatMessage>* messages) {
-  for (;;) {
-    Result<GenerateResult> result = engine.Chat(*messages, options);
-    if (result.ok() || result.status().code() != StatusCode::kLimit) return result;
-    if (!ForgetOldest(messages)) return result;
-    context.out.Note("the context is full: the oldest exchange is forgotten");
+                              const GenerateOptions& options, const std::string& line,
+                              std::vector<ChatMessage>* messages) {
+  if (line.size() > kMaxLineBytes) {
+    return LimitError("chat: line: more than " + std::to_string(kMaxLineBytes) +
+                      " bytes, at most that are read");
   }
+  std::vector<ChatMessage> kept = *messages;
+  kept.push_back({"user", line});
+  bool forgot = false;
+  for (;;) {
+    Result<GenerateResult> result = engine.Chat(kept, options);
+    if (result.ok()) {
+      if (forgot) context.out.Note("the context was full: the oldest exchanges are forgotten");
+      kept.push_back({"assistant", result->text});
+      *messages = std::move(kept);
+      return result;
+    }
+    if (result.status().code() != StatusCode::kLimit || !ForgetOldest(&kept)) return result;
+    forgot = true;
+  }
+}
+
+// What is wrong with a line alone; the chat goes on.
+bool IsOfTheLine(const Status& status) {
+  return status.code() == StatusCode::kLimit || status.code() == StatusCode::kFormat;
 }
 
 void Print(Context& context, const GenerateResult& result) {
@@ -80,16 +127,21 @@ Status Chat(Context& context, const ChatFlags& flags) {
   if (!flags.system.empty()) messages.push_back({"system", flags.system});
   const bool terminal = isatty(STDIN_FILENO) == 1;
   if (terminal) context.out.Note("An empty line or Ctrl-D ends the chat.");
+  Lines lines;
   std::string line;
   while (!context.out.failed()) {
     if (terminal) context.out.Write("> ");
-    if (!ReadLine(&line) || (terminal && line.empty())) break;
+    if (!lines.Next(&line) || (terminal && line.empty())) break;
     if (line.empty()) continue;
-    messages.push_back({"user", line});
-    SELVEDGE_ASSIGN_OR_RETURN(const GenerateResult result,
-                              Answer(context, *serving.engine, options, &messages));
-    Print(context, result);
-    messages.push_back({"assistant", result.text});
+    const Result<GenerateResult> result =
+        Answer(context, *serving.engine, options, line, &messages);
+    if (result.ok()) {
+      Print(context, *result);
+    } else if (IsOfTheLine(result.status())) {
+      context.out.Fail(result.status());
+    } else {
+      return result.status();
+    }
   }
   if (StopExitCode() != 0) return CancelledError("chat: stopped by a signal");
   return OkStatus();

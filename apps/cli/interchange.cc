@@ -15,7 +15,13 @@ Json ToJson(const InterchangeReport& report) {
           {"tensors", report.tensors},
           {"matched", report.matched},
           {"unmatched", report.unmatched},
-          {"sha256", report.sha256}};
+          {"sha256", report.sha256},
+          {"all_zero", report.all_zero}};
+}
+
+void NoteIfZero(const Context& context, const InterchangeReport& report) {
+  if (!report.all_zero) return;
+  context.out.Note("this adapter changes nothing: its products B A are all zero");
 }
 
 struct ExportFlags {
@@ -61,6 +67,7 @@ Status Import(Context& context, const ImportFlags& flags) {
   SELVEDGE_ASSIGN_OR_RETURN(Home home, OpenHome(context));
   SELVEDGE_ASSIGN_OR_RETURN(const InterchangeReport report,
                             ImportAdapter(home, flags.path, {flags.trust}));
+  NoteIfZero(context, report);
   context.out.Report(ToJson(report));
   return OkStatus();
 }
@@ -77,6 +84,7 @@ Status Convert(Context& context, const ConvertFlags& flags) {
   SELVEDGE_ASSIGN_OR_RETURN(const Serving serving, OpenServing(context, options));
   SELVEDGE_ASSIGN_OR_RETURN(const InterchangeReport report,
                             ConvertAdapter(*serving.engine, flags.in, flags.out));
+  NoteIfZero(context, report);
   Json object = ToJson(report);
   object.erase("adapter_id");  // it is in no registry
   context.out.Report(object);

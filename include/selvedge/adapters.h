@@ -34,6 +34,7 @@ struct InterchangeReport {
   int64_t matched = 0;                 // of them with a weight of the home's base model
   std::vector<std::string> unmatched;  // names of the others
   std::string sha256;                  // of the weights' file
+  bool all_zero = false;               // every product B A is zero: the adapter changes nothing
 };
 
 // Verifies an adapter of the home and writes it to `out`. kNotFound for an unknown id, kPolicy for

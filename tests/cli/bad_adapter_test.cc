@@ -140,6 +140,21 @@ TEST_P(BadAdapter, IsRefusedAndNothingOfItIsKept) {
   EXPECT_EQ(Registered(), 1u);
 }
 
+TEST_F(BadAdapter, OfZerosIsTakenWithANotice) {  // B09
+  ASSERT_EQ(sandbox.Run({"init"}).exit_code, 0);
+  Folder folder;
+  const float one = 1;
+  std::memcpy(folder.data.data(), &one, sizeof one);  // in A; B is zero
+  const Finished zero = Import(folder);
+  EXPECT_EQ(zero.exit_code, 0);
+  EXPECT_NE(zero.err.find("changes nothing"), std::string::npos) << zero.err;
+  std::memcpy(folder.data.data() + kBytes, &one, sizeof one);
+  const Finished some = Import(folder);
+  EXPECT_EQ(some.exit_code, 0);
+  EXPECT_EQ(some.err.find("changes nothing"), std::string::npos) << some.err;
+  EXPECT_EQ(Registered(), 2u);
+}
+
 INSTANTIATE_TEST_SUITE_P(Folders, BadAdapter, testing::ValuesIn(Faults()),
                          [](const auto& test) { return std::string(test.param.test); });
 

@@ -149,6 +149,21 @@ TEST(Generate, StopsOnASignalWithItsExitCode) {  // H06
   }
 }
 
+TEST(Generate, ChatGoesOnAfterALineThatNoContextHolds) {
+  const Sandbox sandbox;
+  Running running(sandbox, {"chat", "--quiet", "--json", "-n", "4"});
+  std::string longer_than_the_context;
+  for (int i = 0; i < 4000; ++i) longer_than_the_context += "nine ";
+  for (const std::string& line : {longer_than_the_context, std::string((1 << 20) + 1, 'a')}) {
+    running.Send("hello\n");
+    EXPECT_TRUE(nlohmann::json::parse(running.ReadLine()).contains("text"));
+    running.Send(line + "\n");
+    EXPECT_EQ(nlohmann::json::parse(running.ReadLine())["error"]["code"], "LIMIT");
+  }
+  running.CloseInput();
+  EXPECT_EQ(running.Wait(), 0);
+}
+
 TEST(Generate, WritesNoEscapesIntoPipes) {  // H16
   Sandbox sandbox;
   sandbox.environment["TERM"] = "xterm-256color";
