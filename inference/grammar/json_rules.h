@@ -12,7 +12,8 @@ namespace selvedge::inference {
 class JsonRules {
  public:
   // The name of a rule of JSON: "space", "string", "character", "number", "integer", "value",
-  // "object" or "array", with all that it needs.
+  // "object" or "array", or of the text within a string of one of JSON Schema's formats:
+  // "format-date", "-time", "-date-time", "-uuid", "-email" or "-ipv4"; with all that it needs.
   std::string Use(const std::string& name);
   // Adds a rule whose name is not one of those.
   void Add(const std::string& name, const std::string& body) { rules_[name] = body; }

@@ -1,48 +1,41 @@
 #include "inference/grammar/json_schema.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
 #include <vector>
 
+#include "inference/grammar/integer_range.h"
 #include "inference/grammar/json_rules.h"
+#include "inference/grammar/pattern.h"
+#include "inference/grammar/schema_all_of.h"
+#include "inference/grammar/schema_reference.h"
 #include "storage/untrusted/quote.h"
 
 namespace selvedge::inference {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using Json = SchemaJson;
 using untrusted::Quote;
 
 constexpr size_t kMostSchemaBytes = size_t{1} << 20;
 constexpr int kMostSchemaDepth = 64;
 constexpr int64_t kMostCount = 1 << 16;
 
-const std::set<std::string>& Annotations() {
-  static const std::set<std::string> names = {
-      "$schema", "$id",     "$comment", "$defs",    "definitions", "title",     "description",
-      "default", "example", "examples", "readOnly", "writeOnly",   "deprecated"};
-  return names;
-}
-
 // What each type may be said about.
 const std::map<std::string, std::set<std::string>>& KeywordsOfTypes() {
   static const std::map<std::string, std::set<std::string>> keywords = {
       {"object", {"properties", "required", "additionalProperties"}},
       {"array", {"items", "minItems", "maxItems"}},
-      {"string", {"minLength", "maxLength"}},
+      {"string", {"minLength", "maxLength", "pattern", "format"}},
       {"number", {}},
-      {"integer", {}},
+      {"integer", {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"}},
       {"boolean", {}},
       {"null", {}}};
   return keywords;
-}
-
-const Json* Find(const Json& schema, const char* name) {
-  const auto it = schema.find(name);
-  return it == schema.end() ? nullptr : &*it;
 }
 
 Status Wrong(const std::string& keyword, const std::string& needed) {
@@ -50,11 +43,12 @@ Status Wrong(const std::string& keyword, const std::string& needed) {
 }
 
 // No keyword but `allowed` and annotations.
-Status AllowOnly(const Json& schema, const std::set<std::string>& allowed) {
+Status AllowOnly(const Json& schema, const std::string& beside,
+                 const std::set<std::string>& allowed) {
   for (const auto& [name, value] : schema.items()) {
-    if (allowed.count(name) == 0 && Annotations().count(name) == 0) {
+    if (allowed.count(name) == 0 && !IsAnnotation(name)) {
       return IncompatibleError("json schema: keyword " + Quote(name) + " is not supported" +
-                               (allowed.empty() ? "" : " beside '" + *allowed.begin() + "'"));
+                               " beside '" + beside + "'");
     }
   }
   return OkStatus();
@@ -92,7 +86,7 @@ class SchemaWriter {
     while (!pending_.empty()) {  // not where they are named: schemas may go round in circles
       const std::string pointer = pending_.back();
       pending_.pop_back();
-      SELVEDGE_ASSIGN_OR_RETURN(const Json* target, Resolve(pointer));
+      SELVEDGE_ASSIGN_OR_RETURN(const Json* target, ResolveReference(document_, pointer));
       SELVEDGE_ASSIGN_OR_RETURN(const std::string body, Visit(*target));
       rules_.Add(references_.at(pointer), body);
     }
@@ -104,23 +98,27 @@ class SchemaWriter {
   Result<std::string> Visit(const Json& schema) {
     if (schema.is_boolean() && schema.get<bool>()) return rules_.Use("value");
     if (!schema.is_object()) return Wrong("schema", "an object or true");
-    if (const Json* ref = Find(schema, "$ref")) {
-      SELVEDGE_RETURN_IF_ERROR(AllowOnly(schema, {"$ref"}));
+    if (const Json* ref = FindMember(schema, "$ref")) {
+      SELVEDGE_RETURN_IF_ERROR(AllowOnly(schema, "$ref", {"$ref"}));
       return Reference(*ref);
     }
     for (const char* name : {"anyOf", "oneOf"}) {
-      if (const Json* ways = Find(schema, name)) {
-        SELVEDGE_RETURN_IF_ERROR(AllowOnly(schema, {name}));
+      if (const Json* ways = FindMember(schema, name)) {
+        SELVEDGE_RETURN_IF_ERROR(AllowOnly(schema, name, {name}));
         return AnyOf(name, *ways);
       }
     }
+    if (schema.contains("allOf")) {
+      SELVEDGE_ASSIGN_OR_RETURN(const Json merged, MergeAllOf(document_, schema));
+      return Object(merged);
+    }
     SELVEDGE_ASSIGN_OR_RETURN(const std::vector<std::string> types, TypesOf(schema));
-    if (const Json* value = Find(schema, "const")) {
-      SELVEDGE_RETURN_IF_ERROR(AllowOnly(schema, {"const", "type"}));
+    if (const Json* value = FindMember(schema, "const")) {
+      SELVEDGE_RETURN_IF_ERROR(AllowOnly(schema, "const", {"const", "type"}));
       return OneOfValues(types, Json::array({*value}));
     }
-    if (const Json* values = Find(schema, "enum")) {
-      SELVEDGE_RETURN_IF_ERROR(AllowOnly(schema, {"enum", "type"}));
+    if (const Json* values = FindMember(schema, "enum")) {
+      SELVEDGE_RETURN_IF_ERROR(AllowOnly(schema, "enum", {"enum", "type"}));
       if (!values->is_array()) return Wrong("enum", "a list of values");
       return OneOfValues(types, *values);
     }
@@ -129,7 +127,7 @@ class SchemaWriter {
       const auto& more = KeywordsOfTypes().at(type);
       allowed.insert(more.begin(), more.end());
     }
-    SELVEDGE_RETURN_IF_ERROR(AllowOnly(schema, allowed));
+    SELVEDGE_RETURN_IF_ERROR(AllowOnly(schema, "type", allowed));
     if (types.empty()) return rules_.Use("value");
     std::vector<std::string> ways;
     for (const std::string& type : types) {
@@ -141,7 +139,7 @@ class SchemaWriter {
 
   // Empty: any.
   static Result<std::vector<std::string>> TypesOf(const Json& schema) {
-    const Json* type = Find(schema, "type");
+    const Json* type = FindMember(schema, "type");
     if (type == nullptr) {
       for (const auto& [name, keywords] : KeywordsOfTypes()) {
         for (const std::string& keyword : keywords) {
@@ -166,6 +164,7 @@ class SchemaWriter {
     if (type == "object") return Object(schema);
     if (type == "array") return Array(schema);
     if (type == "string") return String(schema);
+    if (type == "integer") return Integer(schema);
     if (type == "boolean") return std::string(R"(("true" | "false"))");
     if (type == "null") return std::string(R"("null")");
     return rules_.Use(type);
@@ -204,47 +203,13 @@ class SchemaWriter {
     return known->second;
   }
 
-  Result<const Json*> Resolve(const std::string& pointer) const {
-    if (!pointer.starts_with("#") || (pointer.size() > 1 && pointer[1] != '/')) {
-      return IncompatibleError("json schema: $ref " + Quote(pointer) +
-                               " is not supported, '#/...' is");
-    }
-    const Json* target = &document_;
-    for (size_t at = 1; at < pointer.size();) {
-      const size_t end = std::min(pointer.find('/', at + 1), pointer.size());
-      target = Step(*target, pointer.substr(at + 1, end - at - 1));
-      if (target == nullptr) {
-        return FormatError("json schema: $ref " + Quote(pointer) + " leads nowhere");
-      }
-      at = end;
-    }
-    return target;
-  }
-
-  static const Json* Step(const Json& from, const std::string& token) {
-    std::string name;
-    for (size_t i = 0; i < token.size(); ++i) {
-      const bool escaped = token[i] == '~' && i + 1 < token.size();
-      if (escaped) ++i;
-      name.push_back(!escaped ? token[i] : token[i] == '1' ? '/' : '~');
-    }
-    if (from.is_object()) return Find(from, name.c_str());
-    if (!from.is_array() || name.empty() || name.size() > 6) return nullptr;
-    size_t index = 0;
-    for (const char c : name) {
-      if (c < '0' || c > '9') return nullptr;
-      index = index * 10 + static_cast<size_t>(c - '0');
-    }
-    return index < from.size() ? &from[index] : nullptr;
-  }
-
   // Counts of `least_name` and `most_name`; -1: no most.
   static Status Counts(const Json& schema, const char* least_name, const char* most_name,
                        int64_t* least, int64_t* most) {
     *least = 0;
     *most = -1;
     for (const auto& [name, value] : {std::pair{least_name, least}, std::pair{most_name, most}}) {
-      const Json* given = Find(schema, name);
+      const Json* given = FindMember(schema, name);
       if (given == nullptr) continue;
       if (!given->is_number_integer() || *given < 0 || *given > kMostCount) {
         return Wrong(name, "a whole number from 0 to " + std::to_string(kMostCount));
@@ -256,16 +221,61 @@ class SchemaWriter {
   }
 
   Result<std::string> String(const Json& schema) {
+    if (const Json* pattern = FindMember(schema, "pattern")) {
+      SELVEDGE_RETURN_IF_ERROR(AllowOnly(schema, "pattern", {"pattern", "type"}));
+      if (!pattern->is_string()) return Wrong("pattern", "a text");
+      return GrammarOfPattern(pattern->get_ref<const std::string&>(), &rules_);
+    }
+    if (const Json* format = FindMember(schema, "format")) {
+      SELVEDGE_RETURN_IF_ERROR(AllowOnly(schema, "format", {"format", "type"}));
+      return Format(*format);
+    }
     int64_t least = 0, most = -1;
     SELVEDGE_RETURN_IF_ERROR(Counts(schema, "minLength", "maxLength", &least, &most));
     if (least == 0 && most < 0) return rules_.Use("string");
     return R"("\"" )" + rules_.Use("character") + Times(least, most) + R"( "\"")";
   }
 
+  Result<std::string> Format(const Json& format) {
+    for (const char* known : {"date", "time", "date-time", "uuid", "email", "ipv4"}) {
+      if (format == known)
+        return R"("\"" )" + rules_.Use(std::string("format-") + known) + R"( "\"")";
+    }
+    if (!format.is_string()) return Wrong("format", "a text");
+    return IncompatibleError("json schema: format " + Quote(format.get_ref<const std::string&>()) +
+                             " is not supported, date, time, date-time, uuid, email, ipv4 are");
+  }
+
+  // Moves *bound if the keyword says so. Bounds that are no whole numbers go to the next within.
+  static Status Bound(const Json& schema, const char* keyword, bool above, bool exclusive,
+                      int64_t* bound) {
+    const Json* given = FindMember(schema, keyword);
+    if (given == nullptr) return OkStatus();
+    if (!given->is_number()) return Wrong(keyword, "a number");
+    const auto value = given->get<double>();
+    constexpr auto kMost = static_cast<double>(kMostJsonInteger);
+    double whole = above ? std::ceil(value) : std::floor(value);
+    if (exclusive && whole == value) whole += above ? 1 : -1;
+    const auto limit = static_cast<int64_t>(std::clamp(whole, -kMost, kMost));
+    *bound = above ? std::max(*bound, limit) : std::min(*bound, limit);
+    return OkStatus();
+  }
+
+  Result<std::string> Integer(const Json& schema) {
+    int64_t low = -kMostJsonInteger, high = kMostJsonInteger;
+    SELVEDGE_RETURN_IF_ERROR(Bound(schema, "minimum", true, false, &low));
+    SELVEDGE_RETURN_IF_ERROR(Bound(schema, "exclusiveMinimum", true, true, &low));
+    SELVEDGE_RETURN_IF_ERROR(Bound(schema, "maximum", false, false, &high));
+    SELVEDGE_RETURN_IF_ERROR(Bound(schema, "exclusiveMaximum", false, true, &high));
+    if (low > high) return Wrong("minimum", "a whole number between the bounds");
+    if (low == -kMostJsonInteger && high == kMostJsonInteger) return rules_.Use("integer");
+    return IntegerRange(low, high);
+  }
+
   Result<std::string> Array(const Json& schema) {
     int64_t least = 0, most = -1;
     SELVEDGE_RETURN_IF_ERROR(Counts(schema, "minItems", "maxItems", &least, &most));
-    const Json* items = Find(schema, "items");
+    const Json* items = FindMember(schema, "items");
     std::string item = rules_.Use("value");
     if (items != nullptr) {
       SELVEDGE_ASSIGN_OR_RETURN(item, Visit(*items));
@@ -288,13 +298,13 @@ class SchemaWriter {
     static const Json kAny = true;
     std::vector<std::pair<std::string, const Json*>> listed;
     std::set<std::string> known, required;
-    if (const Json* given = Find(schema, "properties")) {
+    if (const Json* given = FindMember(schema, "properties")) {
       if (!given->is_object()) return Wrong("properties", "an object");
       for (const auto& [name, value] : given->items()) {
         if (known.insert(name).second) listed.emplace_back(name, &value);
       }
     }
-    if (const Json* names = Find(schema, "required")) {
+    if (const Json* names = FindMember(schema, "required")) {
       if (!names->is_array()) return Wrong("required", "a list of names");
       for (const Json& name : *names) {
         if (!name.is_string()) return Wrong("required", "a list of names");
@@ -303,8 +313,11 @@ class SchemaWriter {
         if (known.insert(text).second) listed.emplace_back(text, &kAny);
       }
     }
+    const Json* others = FindMember(schema, "additionalProperties");
+    const bool closed = others != nullptr && *others == false;
     std::vector<Property> properties;
     for (const auto& [name, value] : listed) {
+      if (closed && value == &kAny) return Wrong("required", "a name that 'properties' lists");
       SELVEDGE_ASSIGN_OR_RETURN(const std::string way, Visit(*value));
       properties.push_back({LiteralOf(name) + R"( ":" )" + rules_.Use("space") + " " + way,
                             required.count(name) > 0});
@@ -319,7 +332,7 @@ class SchemaWriter {
       return R"("{" )" + space + " " + members + space + R"( "}")";
     };
     if (!properties.empty()) return braced(Members(properties) + " ");
-    const Json* others = Find(schema, "additionalProperties");
+    const Json* others = FindMember(schema, "additionalProperties");
     if (others != nullptr && *others == false) return braced("");
     std::string value = rules_.Use("value");
     if (others != nullptr) {

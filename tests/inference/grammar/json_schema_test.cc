@@ -70,6 +70,50 @@ const std::vector<Case>& Cases() {
       {R"({"properties": {"a/b": {"const": 1}, "c": {"$ref": "#/properties/a~1b"}}, "required": ["c"]})",
        {R"({"c":1})", R"({"a/b":1,"c":1})"},
        {R"({"c":2})"}},
+      {R"({"type": "integer", "minimum": 0, "maximum": 120})",
+       {"0", "7", "99", "100", "119", "120"},
+       {"-1", "121", "1000", "00", "1.0", "-0"}},
+      {R"({"type": "integer", "exclusiveMinimum": -13, "exclusiveMaximum": 4.5})",
+       {"-12", "-10", "-9", "-1", "0", "4"},
+       {"-13", "-20", "5", "-0"}},
+      {R"({"minimum": 1987})",
+       {"1987", "1999", "2000", "9999", "10000", "9999999999999999"},
+       {"1986", "999", "0", "-2000"}},
+      {R"({"type": "string", "pattern": "^[A-Z]{2}-\\d{3,4}(?:x|y?)$"})",
+       {R"("AB-123")", R"("AB-1234x")", R"("ZZ-000y")"},
+       {R"("AB-12")", R"("Ab-123")", R"("AB-123z")", R"("xAB-123")", R"("AB-123xx")"}},
+      {R"({"pattern": "b+"})", {R"("b")", R"("abbc")", R"("\n b")"}, {R"("")", R"("ac")", "b"}},
+      {R"({"pattern": "^[^a-y\\s]*$"})",
+       {R"("")", R"("zZ\"\\")", R"("é😀")"},
+       {R"("a")", R"("z z")", R"("\n")", "\"\"\""}},
+      {R"({"pattern": "^(\\\\|\"|\\t|\\u00e9|[\\]\\-b-d])$"})",
+       {R"("\\")", R"("\"")", R"("\t")", R"("é")", R"("]")", R"("-")", R"("c")"},
+       {R"("t")", R"("a")", R"("")", "\"\t\""}},
+      {R"({"type": "string", "format": "date"})",
+       {R"("2024-02-28")", R"("1999-12-31")", R"("2000-04-30")"},
+       {R"("2023-02-29")", R"("2000-04-31")", R"("2000-13-01")", R"("2000-00-10")", R"("2000-1-1")",
+        R"("2000-10-00")"}},
+      {R"({"format": "time"})",
+       {R"("00:00:00Z")", R"("23:59:59.25+01:30")"},
+       {R"("24:00:00Z")", R"("12:60:00Z")", R"("12:00:00")", R"("12:00Z")"}},
+      {R"({"format": "date-time"})",
+       {R"("2024-02-28T10:00:00Z")"},
+       {R"("2024-02-28 10:00:00Z")", R"("2024-02-28")"}},
+      {R"({"format": "uuid"})",
+       {R"("123e4567-e89b-12d3-a456-426614174000")"},
+       {R"("123e4567e89b12d3a456426614174000")", R"("123e4567-e89b-12d3-a456-42661417400g")"}},
+      {R"({"format": "email"})",
+       {R"("ann.lee+x@mail-1.example.org")", R"("a@b.de")"},
+       {R"("ann@example")", R"("@b.de")", R"("a@-b.de")", R"("a..b@c.de")", R"("a b@c.de")"}},
+      {R"({"format": "ipv4"})",
+       {R"("0.0.0.0")", R"("255.249.199.9")"},
+       {R"("256.0.0.1")", R"("1.2.3")", R"("01.2.3.4")", R"("1.2.3.4.5")"}},
+      {R"({"allOf": [{"$ref": "#/$defs/named"}, {"properties": {"age": {"type": "integer"}}}],
+           "required": ["age"], "properties": {"ok": {"type": "boolean"}},
+           "$defs": {"named": {"type": "object", "properties": {"name": {"type": "string"}},
+                               "required": ["name"]}}})",
+       {R"({"name":"A","age":3})", R"({"name":"A","age":3,"ok":true})"},
+       {R"({"name":"A"})", R"({"age":3})", R"({"name":3,"age":3})"}},
       {"true", {"1", "{}", "[null]"}, {"", "x"}},
       {"{}", {"\"a\""}, {"a"}},
   };
@@ -96,15 +140,32 @@ TEST(JsonSchema, RefusesByNameWhatItCannotHonour) {
     return grammar.ok() ? "" : grammar.status().message();
   };
   for (const char* keyword :
-       {"pattern", "format", "allOf", "not", "if", "minimum", "maximum", "multipleOf",
-        "uniqueItems", "prefixItems", "contains", "patternProperties", "minProperties",
-        "dependentRequired", "unheard_of"}) {
+       {"not", "if", "minimum", "maximum", "multipleOf", "uniqueItems", "prefixItems", "contains",
+        "patternProperties", "minProperties", "dependentRequired", "unheard_of"}) {
     const std::string message =
         refusal("{\"type\": \"string\", \"" + std::string(keyword) + "\": 1}");
     EXPECT_NE(message.find("'" + std::string(keyword) + "'"), std::string::npos) << message;
   }
   EXPECT_EQ(refusal(R"({"type": "integer", "minLength": 3})"),
             "json schema: keyword 'minLength' is not supported beside 'type'");
+  EXPECT_EQ(refusal(R"({"type": "string", "pattern": "a", "minLength": 3})"),
+            "json schema: keyword 'minLength' is not supported beside 'pattern'");
+  EXPECT_EQ(refusal(R"({"type": "number", "minimum": 3})"),
+            "json schema: keyword 'minimum' is not supported beside 'type'");
+  EXPECT_EQ(refusal(R"({"format": "hostname"})"),
+            "json schema: format 'hostname' is not supported, date, time, date-time, uuid, email, "
+            "ipv4 are");
+  EXPECT_EQ(refusal(R"({"type": "integer", "minimum": 3.5, "maximum": 3.9})"),
+            "json schema: minimum: a whole number between the bounds is needed");
+  EXPECT_EQ(refusal(R"({"allOf": [{"properties": {"a": true}}, {"minProperties": 1}]})"),
+            "json schema: keyword 'minProperties' is not supported beside or within 'allOf'");
+  EXPECT_EQ(refusal(R"({"allOf": [{"properties": {"a": true}}, {"properties": {"a": {}}}]})"),
+            "json schema: allOf: two members describe the property 'a' differently, which is not "
+            "supported");
+  EXPECT_EQ(refusal(R"({"allOf": [{"$ref": "#"}]})"),
+            "json schema: allOf: refers to itself or nests deeper than 32");
+  EXPECT_EQ(refusal(R"({"required": ["a"], "additionalProperties": false})"),
+            "json schema: required: a name that 'properties' lists is needed");
   EXPECT_EQ(refusal(R"({"$ref": "#", "minLength": 3})"),
             "json schema: keyword 'minLength' is not supported beside '$ref'");
   EXPECT_EQ(refusal(R"({"type": "date"})"), "json schema: type 'date' is not supported");
