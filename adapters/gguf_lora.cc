@@ -1,5 +1,6 @@
 // llama.cpp's LoRA adapters in GGUF: docs/formats/adapter.md, "GGUF".
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <map>
 
@@ -117,6 +118,32 @@ Result<float> ReadAlpha(const gguf::File& file) {
   return alpha;
 }
 
+// What PEFT says beside alpha and llama.cpp does not know, so that it can be given back: other
+// programs ignore these keys.
+constexpr char kRsLora[] = "selvedge.lora.use_rslora";
+constexpr char kRank[] = "selvedge.lora.rank";
+constexpr char kAlpha[] = "selvedge.lora.alpha";
+
+// Takes up those keys where they agree with the scales that the file has without them.
+Status TakeOwnKeys(const gguf::File& file, LoraAdapter* adapter) {
+  if (!file.Has(kRsLora) || !file.Has(kRank) || !file.Has(kAlpha)) return OkStatus();
+  SELVEDGE_ASSIGN_OR_RETURN(const bool rslora, file.GetBool(kRsLora));
+  SELVEDGE_ASSIGN_OR_RETURN(const uint32_t rank, file.GetU32(kRank));
+  SELVEDGE_ASSIGN_OR_RETURN(const float alpha, file.GetF32(kAlpha));
+  std::vector<float> scales;
+  for (const LoraTensor& tensor : adapter->tensors) {
+    const double r = tensor.rank;
+    scales.push_back(static_cast<float>(alpha / (rslora ? std::sqrt(r) : r)));
+    if (!(std::abs(scales.back() - tensor.scale) <= 1e-6f * tensor.scale)) return OkStatus();
+  }
+  if (rank < 1 || rank > kMaxRank || !(alpha > 0 && alpha <= kMaxAlpha)) return OkStatus();
+  adapter->use_rslora = rslora;
+  adapter->rank = rank;
+  adapter->alpha = alpha;
+  for (size_t i = 0; i < scales.size(); ++i) adapter->tensors[i].scale = scales[i];
+  return OkStatus();
+}
+
 std::vector<uint8_t> Raw(const std::vector<float>& values, float factor) {
   std::vector<uint8_t> bytes(values.size() * sizeof(float));
   for (size_t i = 0; i < values.size(); ++i) {
@@ -151,6 +178,7 @@ Result<LoraAdapter> ReadGgufLora(const std::string& path, const BaseShape& base)
   }
   SELVEDGE_RETURN_IF_ERROR(file->bytes().Intact());
   adapter.alpha = alpha == 0 ? static_cast<float>(adapter.rank) : alpha;
+  SELVEDGE_RETURN_IF_ERROR(TakeOwnKeys(*file, &adapter));
   SELVEDGE_RETURN_IF_ERROR(CheckAdapter(adapter, base));
   return adapter;
 }
@@ -164,6 +192,14 @@ Status WriteGgufLora(const std::string& path, const LoraAdapter& adapter) {
   writer.SetString("general.architecture", adapter.architecture);
   writer.SetString("adapter.type", "lora");
   writer.SetF32("adapter.lora.alpha", alpha);
+  const bool has_nominal_rank =
+      std::all_of(adapter.tensors.begin(), adapter.tensors.end(),
+                  [&](const LoraTensor& tensor) { return tensor.rank == adapter.rank; });
+  if (adapter.use_rslora || !has_nominal_rank) {
+    writer.SetBool(kRsLora, adapter.use_rslora);
+    writer.SetU32(kRank, adapter.rank);
+    writer.SetF32(kAlpha, adapter.alpha);
+  }
   for (const LoraTensor& tensor : adapter.tensors) {
     // What alpha / rank cannot say is folded into B.
     const float given = alpha / static_cast<float>(tensor.rank);

@@ -100,17 +100,24 @@ Result<LoraTensor> Join(const Place& place, const Halves& halves, const PeftConf
     return FormatError(Where((halves.a == nullptr ? halves.b : halves.a)->name) + ": lora_" +
                        (halves.a == nullptr ? "A" : "B") + " of this module is missing");
   }
-  SELVEDGE_RETURN_IF_ERROR(CheckShape(*halves.a, 0, config.rank));
-  SELVEDGE_RETURN_IF_ERROR(CheckShape(*halves.b, 1, config.rank));
+  SELVEDGE_ASSIGN_OR_RETURN(const PeftConfig::Size size, config.Of(place.HuggingFaceName()));
+  SELVEDGE_RETURN_IF_ERROR(CheckShape(*halves.a, 0, size.rank));
+  SELVEDGE_RETURN_IF_ERROR(CheckShape(*halves.b, 1, size.rank));
   LoraTensor tensor;
   tensor.base_name = place.GgufName();
-  tensor.rank = config.rank;
+  tensor.rank = size.rank;
   tensor.in = static_cast<uint32_t>(halves.a->shape[1]);
   tensor.out = static_cast<uint32_t>(halves.b->shape[0]);
-  tensor.scale = config.Scale();
+  tensor.scale = size.scale;
   SELVEDGE_ASSIGN_OR_RETURN(tensor.a, safetensors::ToFloats(*halves.a));
   SELVEDGE_ASSIGN_OR_RETURN(tensor.b, safetensors::ToFloats(*halves.b));
   return tensor;
+}
+
+// The alpha under which a tensor has its scale.
+double AlphaOf(const LoraTensor& tensor, bool rslora) {
+  const auto r = static_cast<double>(tensor.rank);
+  return static_cast<double>(tensor.scale) * (rslora ? std::sqrt(r) : r);
 }
 
 }  // namespace
@@ -143,12 +150,13 @@ Result<PeftFiles> SerializePeft(const LoraAdapter& adapter, const BaseShape& bas
   PeftConfig config{adapter.rank, adapter.alpha, adapter.use_rslora, TargetModules(adapter)};
   std::map<std::string, const LoraTensor*> by_module;
   for (const LoraTensor& tensor : adapter.tensors) {
-    if (tensor.rank != config.rank ||
-        std::abs(tensor.scale - config.Scale()) > 1e-6f * config.Scale()) {
-      return IncompatibleError("PEFT export: tensor " + Quote(tensor.base_name) +
-                               ": its rank or scale differs from the adapter's");
+    const std::string module = PlaceOfGguf(tensor.base_name)->HuggingFaceName();
+    if (tensor.rank != config.rank) config.rank_pattern.Set(module, tensor.rank);
+    const float scale = config.Scale(config.alpha, tensor.rank);
+    if (std::abs(tensor.scale - scale) > 1e-6f * scale) {
+      config.alpha_pattern.Set(module, AlphaOf(tensor, config.use_rslora));
     }
-    by_module.emplace(PlaceOfGguf(tensor.base_name)->HuggingFaceName(), &tensor);
+    by_module.emplace(module, &tensor);
   }
   safetensors::Writer writer;
   writer.SetMetadata("format", "pt");

@@ -22,8 +22,9 @@ constexpr const char* kInformative[] = {"auto_mapping",   "base_model_name_or_pa
                                         "peft_version",   "revision"};
 
 // Fields that are read.
-constexpr const char* kRead[] = {"peft_type",  "task_type",  "r",
-                                 "lora_alpha", "use_rslora", "target_modules"};
+constexpr const char* kRead[] = {"peft_type",    "task_type",    "r",
+                                 "lora_alpha",   "use_rslora",   "target_modules",
+                                 "rank_pattern", "alpha_pattern"};
 
 // Fields that must have the value under which they do nothing. Any other field must be null, false
 // or empty.
@@ -128,9 +129,16 @@ Status ReadKind(const Json& json, PeftConfig* config) {
 
 }  // namespace
 
-float PeftConfig::Scale() const {
-  const auto r = static_cast<double>(rank);
-  return static_cast<float>(static_cast<double>(alpha) / (use_rslora ? std::sqrt(r) : r));
+float PeftConfig::Scale(double module_alpha, uint32_t module_rank) const {
+  const auto r = static_cast<double>(module_rank);
+  return static_cast<float>(module_alpha / (use_rslora ? std::sqrt(r) : r));
+}
+
+Result<PeftConfig::Size> PeftConfig::Of(const std::string& module) const {
+  SELVEDGE_ASSIGN_OR_RETURN(const double r, rank_pattern.Of(module, rank));
+  SELVEDGE_ASSIGN_OR_RETURN(const double module_alpha, alpha_pattern.Of(module, alpha));
+  const auto module_rank = static_cast<uint32_t>(r);
+  return Size{module_rank, Scale(module_alpha, module_rank)};
 }
 
 Result<PeftConfig> ReadPeftConfig(std::string_view text) {
@@ -144,6 +152,15 @@ Result<PeftConfig> ReadPeftConfig(std::string_view text) {
   SELVEDGE_RETURN_IF_ERROR(ReadRank(json, &config));
   SELVEDGE_RETURN_IF_ERROR(ReadAlpha(json, &config));
   SELVEDGE_RETURN_IF_ERROR(ReadTargets(json, &config));
+  const auto pattern = [&json](const char* field) {
+    return json.contains(field) ? json[field] : Json();
+  };
+  SELVEDGE_ASSIGN_OR_RETURN(
+      config.rank_pattern,
+      ModulePattern::Read(pattern("rank_pattern"), "rank_pattern", kMaxRank, /*whole=*/true));
+  SELVEDGE_ASSIGN_OR_RETURN(
+      config.alpha_pattern,
+      ModulePattern::Read(pattern("alpha_pattern"), "alpha_pattern", kMaxAlpha, /*whole=*/false));
   return config;
 }
 
@@ -170,9 +187,9 @@ std::string WritePeftConfig(const PeftConfig& config) {
         "target_parameters", "trainable_token_indices"}) {
     json[none] = nullptr;
   }
-  for (const char* empty : {"alpha_pattern", "loftq_config", "rank_pattern"}) {
-    json[empty] = Json::object();
-  }
+  json["loftq_config"] = Json::object();
+  json["rank_pattern"] = config.rank_pattern.ToJson();
+  json["alpha_pattern"] = config.alpha_pattern.ToJson();
   return json.dump(2);
 }
 

@@ -8,6 +8,8 @@
 
 #include <selvedge/status.h>
 
+#include "adapters/module_pattern.h"
+
 namespace selvedge::adapters {
 
 struct PeftConfig {
@@ -16,8 +18,16 @@ struct PeftConfig {
   bool use_rslora = false;
   // Names that modules end with; empty if the file holds a pattern instead of a list.
   std::vector<std::string> target_modules;
+  ModulePattern rank_pattern, alpha_pattern;
 
-  float Scale() const;  // alpha / r, or alpha / sqrt(r) with rsLoRA
+  // Of a module by its Hugging Face name. kIncompatible if the patterns are at odds.
+  struct Size {
+    uint32_t rank = 0;
+    float scale = 1;
+  };
+  Result<Size> Of(const std::string& module) const;
+  // alpha / rank, or alpha / sqrt(rank) with rsLoRA.
+  float Scale(double module_alpha, uint32_t module_rank) const;
 };
 
 // kFormat, kLimit; kIncompatible, naming the field, for everything that PEFT could mean and
