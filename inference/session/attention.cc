@@ -1,5 +1,6 @@
 #include "inference/session/attention.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace selvedge::inference {
@@ -14,19 +15,34 @@ void AttentionCall::Score(float* x, size_t n) const {
   if (cap > 0) SoftCap(cap, x, n);
 }
 
-void Attend(core::ThreadPool& pool, const AttentionCall& call, size_t rows_in_chunk) {
-  const bool tiled = rows_in_chunk >= kTiledFromRows || call.cache.type() != core::DType::kF16;
-  const size_t parts = tiled ? TileCount(call) : call.m * call.config.n_kv_heads;
+void Attend(core::ThreadPool& pool, std::span<const AttentionCall> calls, bool tiled) {
+  const auto parts_of = [tiled](const AttentionCall& call) {
+    return tiled ? TileCount(call) : call.m * call.config.n_kv_heads;
+  };
+  size_t parts = 0, work = 0;
+  for (const AttentionCall& call : calls) {
+    parts += parts_of(call);
+    work += call.m * (call.first + call.m) * call.width();
+  }
   const auto body = [&](size_t begin, size_t end, int) {
-    if (tiled) {
-      AttendByTiles(pool, call, begin, end);
-    } else {
-      AttendByRows(call, begin, end);
+    size_t first = 0;  // part of this call's start
+    for (const AttentionCall& call : calls) {
+      const size_t from = std::max(begin, first), to = std::min(end, first + parts_of(call));
+      first += parts_of(call);
+      if (from >= to) continue;
+      const size_t start = first - parts_of(call);
+      if (tiled) {
+        AttendByTiles(pool, call, from - start, to - start);
+      } else if (call.cache.type() == core::DType::kF16) {
+        AttendByRows(call, from - start, to - start);
+      } else {
+        AttendByQuantizedRows(call, from - start, to - start);
+      }
     }
   };
   // One token over a short context is too little to be worth waking other threads for.
   constexpr size_t kWorthSharing = size_t{1} << 18;
-  if (call.m * (call.first + call.m) * call.width() < kWorthSharing) {
+  if (work < kWorthSharing) {
     body(0, parts, 0);
   } else {
     pool.ParallelFor(parts, 1, body);

@@ -30,13 +30,13 @@ Status Lookahead::Pass(std::span<const int32_t> history, size_t room) {
   if (!guess_.empty()) {
     std::vector<int32_t> tokens = {history.back()};
     tokens.insert(tokens.end(), guess_.begin(), guess_.end());
-    const Status status = session_.AppendAsAlone(tokens, &logits_);
+    const Status status = append_(tokens, &logits_);
     if (status.ok()) guessed_ += static_cast<int64_t>(guess_.size());
     // A guess that leads to no finite logits must not end a text that may never come to it.
     if (status.code() != StatusCode::kNumeric) return status;
     guess_.clear();
   }
-  return session_.Append(history.last(1), false, &logits_);
+  return append_(history.last(1), &logits_);
 }
 
 std::span<float> Lookahead::Row(size_t row) {

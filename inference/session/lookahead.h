@@ -4,6 +4,7 @@
 // per token, to the bit, so what is drawn from them does not depend on guessing.
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -16,8 +17,12 @@ namespace selvedge::inference {
 
 class Lookahead {
  public:
+  // Does on the session what AppendAsAlone does.
+  using Append = std::function<Status(std::span<const int32_t>, std::vector<float>*)>;
+
   // Guesses at most `most_guessed` tokens at a time, less than Session::kMostAlone; 0 = none.
-  Lookahead(Session& session, size_t most_guessed) : session_(session), lookup_(most_guessed) {}
+  Lookahead(Session& session, size_t most_guessed, Append append)
+      : session_(session), append_(std::move(append)), lookup_(most_guessed) {}
 
   // Logits [n_vocab] after `history`, of which the session has seen all but the last token, or more
   // if it was handed out by the call before. They may be overwritten; valid until the next call.
@@ -33,6 +38,7 @@ class Lookahead {
   std::span<float> Row(size_t row);
 
   Session& session_;
+  Append append_;
   PromptLookup lookup_;
   size_t seen_ = 0;             // length of the history that the last pass ended
   std::vector<int32_t> guess_;  // what it went on with

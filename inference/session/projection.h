@@ -14,9 +14,10 @@ struct Projection {
   float* y;
 };
 
-// All projections of the same x [m, cols]. For one token they are handed to the threads together,
-// so that threads meet once and not once per weight.
-void Project(core::ThreadPool& pool, const AdapterSet& adapters, kernels::RowSums sums,
-             const float* x, size_t m, std::span<const Projection> projections);
+// All projections of the same x [m, cols], m = adapters.size(): row t gets the terms of
+// adapters[t]. For one token they are handed to the threads together, so that threads meet once and
+// not once per weight.
+void Project(core::ThreadPool& pool, std::span<const AdapterSet* const> adapters,
+             kernels::RowSums sums, const float* x, std::span<const Projection> projections);
 
 }  // namespace selvedge::inference

@@ -23,11 +23,12 @@ core::Sha256Digest NextKey(const core::Sha256Digest& before, std::string_view ki
 }  // namespace
 
 PromptCache::Root PromptCache::RootOf(const AdapterSet& adapters, std::string_view chat_template,
-                                      int64_t n_ctx) {
+                                      int64_t n_ctx, core::DType kv_type) {
   core::Sha256 hash;
-  hash.Update("selvedge prompt cache v1").Update(adapters.digest());
+  hash.Update("selvedge prompt cache v2").Update(adapters.digest());
   hash.UpdateU64(chat_template.size()).Update(chat_template);
-  hash.UpdateU64(static_cast<uint64_t>(n_ctx)).Update(core::IsaName(core::ActiveIsa()));
+  hash.UpdateU64(static_cast<uint64_t>(n_ctx)).UpdateU64(static_cast<uint64_t>(kv_type));
+  hash.Update(core::IsaName(core::ActiveIsa()));
   return hash.Finish();
 }
 
@@ -69,9 +70,12 @@ Result<int64_t> PromptCache::Resume(const Root& root, std::span<const int32_t> t
     }
   }
   // A prompt of whole chunks whose end is not known: its last chunk is read again for the logits.
-  if (logits->empty() && positions == static_cast<int64_t>(tokens.size()) && positions > 0) {
-    positions -= static_cast<int64_t>(kChunk);
-    blocks.resize(blocks.size() - kBlocksOfChunk);
+  // Nor can it be gone on from where local layers lack what they look back on.
+  while (positions > 0 && ((logits->empty() && positions == static_cast<int64_t>(tokens.size())) ||
+                           !session->CanGoOn(blocks, positions))) {
+    positions = (positions - 1) / static_cast<int64_t>(kChunk) * static_cast<int64_t>(kChunk);
+    blocks.resize(static_cast<size_t>(positions) / KvCache::kBlockTokens);
+    logits->clear();
   }
   if (positions > 0) SELVEDGE_RETURN_IF_ERROR(session->Adopt(std::move(blocks), positions));
   return positions;
@@ -84,11 +88,13 @@ void PromptCache::Keep(const Root& root, std::span<const int32_t> tokens, Sessio
   const std::lock_guard<std::mutex> lock(mutex_);
   for (size_t i = keys.size(); i-- > 0;) {  // the beginning is what most prompts share
     if (Touch(keys[i]) != nullptr) continue;
+    const bool end = i + 1 == keys.size();
+    if (end && logits.empty()) continue;
     Entry entry;
     entry.key = keys[i];
+    entry.type = session->kv_type();
     entry.block_bytes = session->block_bytes();
     const size_t first = i * kBlocksOfChunk;
-    const bool end = i + 1 == keys.size();
     const size_t last = end ? blocks.size() : first + kBlocksOfChunk;
     for (size_t b = first; b < last; ++b) entry.blocks.push_back(blocks[b]);
     if (end) entry.logits.assign(logits.begin(), logits.end());
@@ -97,7 +103,11 @@ void PromptCache::Keep(const Root& root, std::span<const int32_t> tokens, Sessio
 }
 
 void PromptCache::Insert(Entry entry) {
-  entry.bytes = entry.blocks.size() * entry.block_bytes + entry.logits.size() * sizeof(float);
+  entry.bytes = entry.logits.size() * sizeof(float);
+  for (const KvCache::Block& block : entry.blocks) {
+    entry.bytes += block.all == nullptr ? 0 : entry.block_bytes.all;
+    entry.bytes += block.local == nullptr ? 0 : entry.block_bytes.local;
+  }
   if (entry.bytes > most_bytes_) return;
   while (bytes_ + entry.bytes > most_bytes_) {
     bytes_ -= entries_.back().bytes;
@@ -107,6 +117,13 @@ void PromptCache::Insert(Entry entry) {
   bytes_ += entry.bytes;
   entries_.push_front(std::move(entry));
   by_key_[entries_.front().key] = entries_.begin();
+}
+
+void PromptCache::Clear() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  entries_.clear();
+  by_key_.clear();
+  bytes_ = 0;
 }
 
 uint64_t PromptCache::bytes() const {

@@ -24,35 +24,39 @@ class PromptCache {
 
   // Stands for all that keys and values depend on beside model and tokens.
   using Root = core::Sha256Digest;
-  static Root RootOf(const AdapterSet& adapters, std::string_view chat_template, int64_t n_ctx);
+  static Root RootOf(const AdapterSet& adapters, std::string_view chat_template, int64_t n_ctx,
+                     core::DType kv_type);
 
   // Holds at most `most_bytes` of keys and values and logits.
   explicit PromptCache(uint64_t most_bytes) : most_bytes_(most_bytes) {}
 
   // Brings a new session to the longest known beginning of `tokens`, and returns its length; if it
-  // is the whole prompt, `logits` are those after it. `session` has the adapters and n_ctx of
-  // `root`. 0 if nothing is known.
+  // is the whole prompt, `logits` are those after it. `session` has the adapters, n_ctx and
+  // kv_type of `root`. 0 if nothing is known.
   Result<int64_t> Resume(const Root& root, std::span<const int32_t> tokens, Session* session,
                          std::vector<float>* logits);
   // Keeps the state of a session that has seen `tokens` and nothing else, in chunks of kChunk;
-  // what was used longest ago makes room.
+  // what was used longest ago makes room. Without logits only whole chunks are kept; local layers
+  // give them up as the prompt goes on, so it is called after each.
   void Keep(const Root& root, std::span<const int32_t> tokens, Session* session,
             std::span<const float> logits);
 
   uint64_t bytes() const;
+  void Clear();
 
   // All entries, in a form that Restore reads. docs/formats/prompt_cache.md
   std::vector<uint8_t> Serialize() const;
-  // Adds the entries, whose blocks must have `block_bytes` and logits `n_vocab` values; kFormat,
-  // and nothing added, if the bytes are none of Serialize's.
-  Status Restore(std::span<const uint8_t> bytes, size_t block_bytes, size_t n_vocab);
+  // Adds the entries; kFormat, and nothing added, if the bytes are none of Serialize's for a model
+  // of this form.
+  Status Restore(std::span<const uint8_t> bytes, const ModelConfig& config);
 
  private:
   using Key = core::Sha256Digest;
   struct Entry {
     Key key;
     uint64_t bytes = 0;
-    size_t block_bytes = 0;
+    core::DType type = core::DType::kF16;
+    KvCache::BlockBytes block_bytes;
     std::vector<KvCache::Block> blocks;  // of this chunk or end alone
     std::vector<float> logits;           // of an end
   };

@@ -63,7 +63,7 @@ Status ScoreWindow(Session& session, core::ThreadPool& pool, size_t n_vocab,
 Result<SequenceScore> ScoreSequence(std::shared_ptr<const Model> model,
                                     std::shared_ptr<const AdapterSet> adapters,
                                     core::ThreadPool& pool, std::span<const int32_t> tokens,
-                                    int64_t n_ctx) {
+                                    int64_t n_ctx, core::DType kv_type) {
   SequenceScore total;
   const size_t n_vocab = model->config().n_vocab;
   if (!tokens.empty() && (tokens.back() < 0 || static_cast<size_t>(tokens.back()) >= n_vocab)) {
@@ -71,7 +71,7 @@ Result<SequenceScore> ScoreSequence(std::shared_ptr<const Model> model,
   }
   for (size_t begin = 0; begin + 1 < tokens.size();) {
     SELVEDGE_ASSIGN_OR_RETURN(std::unique_ptr<Session> session,
-                              Session::Create(model, adapters, pool, n_ctx));
+                              Session::Create(model, adapters, pool, n_ctx, kv_type));
     const size_t window = static_cast<size_t>(session->n_ctx());
     if (window < 2) return UsageError("score: n_ctx is 1, at least 2 needed");
     const size_t size = std::min(window, tokens.size() - begin);

@@ -1,6 +1,6 @@
 #include "inference/session/session.h"
 
-#include <cmath>
+#include <algorithm>
 
 #include "core/memory.h"
 #include "inference/session/decoder.h"
@@ -37,24 +37,40 @@ struct Session::Impl {
       : model(std::move(m)),
         adapters(std::move(a)),
         inline_pool(1),
-        decoder(*model, *adapters, pool, context),
-        inline_decoder(*model, *adapters, inline_pool, context),
+        decoder(*model, pool),
+        inline_decoder(*model, inline_pool),
         cache(model->config(), kv_type),
         n_ctx(context) {}
 
-  // Runs one chunk; writes its last logit_rows rows of logits.
-  Status RunChunk(std::span<const int32_t> tokens, size_t logit_rows, kernels::RowSums sums,
-                  float* logits) {
-    SELVEDGE_RETURN_IF_ERROR(cache.Reserve(static_cast<size_t>(position),
-                                           static_cast<size_t>(position) + tokens.size()));
-    const bool small = tokens.size() == 1 && model->bytes_per_token() < kSharedBytesPerToken;
-    (small ? inline_decoder : decoder)
-        .Run(tokens, static_cast<size_t>(position), logit_rows, sums, &cache, logits);
+  Status Reserve(size_t tokens) {
+    const auto first = static_cast<size_t>(position);
+    return cache.Reserve(first, first + tokens);
+  }
+
+  DecoderPart Part(std::span<const int32_t> tokens) {
+    return {tokens, static_cast<size_t>(position), n_ctx, adapters.get(), &cache};
+  }
+
+  Decoder& DecoderFor(size_t tokens) {
+    const bool small = tokens == 1 && model->bytes_per_token() < kSharedBytesPerToken;
+    return small ? inline_decoder : decoder;
+  }
+
+  // Goes on to after the tokens if their logits, or those of some of them, are finite.
+  Status Advance(size_t tokens, const float* logits, size_t logit_rows) {
     if (!AllFinite(logits, logit_rows * model->config().n_vocab)) {
       return NumericError("session: a logit is NaN or infinite, finite values needed");
     }
-    position += static_cast<int64_t>(tokens.size());
+    position += static_cast<int64_t>(tokens);
     return OkStatus();
+  }
+
+  // Runs one chunk; writes its last logit_rows rows of logits.
+  Status RunChunk(std::span<const int32_t> tokens, size_t logit_rows, float* logits) {
+    SELVEDGE_RETURN_IF_ERROR(Reserve(tokens.size()));
+    const DecoderPart part = Part(tokens);
+    DecoderFor(tokens.size()).Run({&part, 1}, logit_rows, kernels::RowSums::kFastest, logits);
+    return Advance(tokens.size(), logits, logit_rows);
   }
 
   Status Run(std::span<const int32_t> tokens, bool all, std::vector<float>* logits) {
@@ -68,7 +84,7 @@ struct Session::Impl {
       const size_t size = std::min(tokens.size(), ((tokens.size() - 1) / chunks / 4 + 1) * 4);
       const bool last = size == tokens.size();
       const size_t rows = logits == nullptr ? 0 : all ? size : last ? 1 : 0;
-      SELVEDGE_RETURN_IF_ERROR(RunChunk(tokens.first(size), rows, kernels::RowSums::kFastest, out));
+      SELVEDGE_RETURN_IF_ERROR(RunChunk(tokens.first(size), rows, out));
       if (all && out != nullptr) out += rows * n_vocab;
       tokens = tokens.subspan(size);
     }
@@ -84,15 +100,15 @@ struct Session::Impl {
                       std::to_string(n_ctx));
   }
 
-  // After a failure the position is the one before.
-  template <typename Work>
-  Status OrNothing(const Work& work) {
-    const int64_t before = position;
-    Status status = work();
-    if (status.ok()) status = model->file().bytes().Intact();
-    if (!status.ok()) position = before;  // what was cached beyond it will be overwritten
-    return status;
+  Status CheckAsAlone(std::span<const int32_t> tokens) const {
+    SELVEDGE_RETURN_IF_ERROR(Check(tokens));
+    if (tokens.size() <= kMostAlone && cache.type() != core::DType::kF32) return OkStatus();
+    return UsageError("session: " + std::to_string(tokens.size()) + " tokens as alone, at most " +
+                      std::to_string(kMostAlone) + " over keys and values not in F32 are allowed");
   }
+
+  // One pass for steps that may be taken and have room, of kMaxChunk tokens at most.
+  void RunTogether(std::span<Step* const> steps);
 
   std::shared_ptr<const Model> model;
   std::shared_ptr<const AdapterSet> adapters;
@@ -101,7 +117,30 @@ struct Session::Impl {
   KvCache cache;
   int64_t position = 0;
   int64_t n_ctx;
+  std::vector<float> joint_logits;  // of a pass of several sessions
 };
+
+void Session::Impl::RunTogether(std::span<Step* const> steps) {
+  const size_t n_vocab = model->config().n_vocab;
+  std::vector<DecoderPart> parts;
+  size_t rows = 0;
+  for (Step* step : steps) {
+    parts.push_back(step->session->impl_->Part(step->tokens));
+    step->logits->resize(step->tokens.size() * n_vocab);
+    rows += step->tokens.size();
+  }
+  if (steps.size() > 1) joint_logits.resize(rows * n_vocab);
+  float* from = steps.size() > 1 ? joint_logits.data() : steps[0]->logits->data();
+  DecoderFor(rows).Run(parts, rows, kernels::RowSums::kAsAlone, from);
+  const Status intact = model->file().bytes().Intact();
+  for (Step* step : steps) {
+    const size_t n = step->tokens.size();
+    step->status = intact;
+    if (intact.ok()) step->status = step->session->impl_->Advance(n, from, n);
+    if (steps.size() > 1) std::copy_n(from, n * n_vocab, step->logits->data());
+    from += n * n_vocab;
+  }
+}
 
 Session::Session() = default;
 Session::~Session() = default;
@@ -111,8 +150,13 @@ Result<std::unique_ptr<Session>> Session::Create(std::shared_ptr<const Model> mo
                                                  core::ThreadPool& pool, int64_t n_ctx,
                                                  core::DType kv_type) {
   const ModelConfig& config = model->config();
-  if (kv_type != core::DType::kF16 && kv_type != core::DType::kF32) {
-    return UsageError("session: keys and values of another type, F16 or F32 allowed");
+  if (kv_type != core::DType::kF16 && kv_type != core::DType::kQ8_0 &&
+      kv_type != core::DType::kF32) {
+    return UsageError("session: keys and values of another type, F16, Q8_0 or F32 allowed");
+  }
+  if (!KvCache::Fits(config, kv_type)) {
+    return IncompatibleError("session: keys and values in Q8_0: the model has heads of " +
+                             std::to_string(config.head_dim) + ", multiples of 32 are needed");
   }
   if (!adapters->FitsModel(*model)) {
     return IncompatibleError("session: the adapters were built for another model object");
@@ -141,26 +185,45 @@ Result<std::unique_ptr<Session>> Session::Create(std::shared_ptr<const Model> mo
 Status Session::Append(std::span<const int32_t> tokens, bool all, std::vector<float>* logits) {
   Impl& s = *impl_;
   SELVEDGE_RETURN_IF_ERROR(s.Check(tokens));
-  return s.OrNothing([&] { return s.Run(tokens, all, logits); });
+  const int64_t before = s.position;
+  Status status = s.Run(tokens, all, logits);
+  if (status.ok()) status = s.model->file().bytes().Intact();
+  if (!status.ok()) s.position = before;  // what was cached beyond it will be overwritten
+  return status;
 }
 
 Status Session::AppendAsAlone(std::span<const int32_t> tokens, std::vector<float>* logits) {
-  Impl& s = *impl_;
-  SELVEDGE_RETURN_IF_ERROR(s.Check(tokens));
-  if (tokens.size() > kMostAlone || s.cache.type() != core::DType::kF16) {
-    return UsageError("session: " + std::to_string(tokens.size()) + " tokens as alone, at most " +
-                      std::to_string(kMostAlone) + " over keys and values in F16 are allowed");
+  Step step{this, tokens, logits, OkStatus()};
+  AppendTogether({&step, 1});
+  return std::move(step.status);
+}
+
+void Session::AppendTogether(std::span<Step> steps) {
+  std::vector<Step*> pass;
+  size_t rows = 0;
+  const auto run = [&] {
+    if (!pass.empty()) pass.front()->session->impl_->RunTogether(pass);
+    pass.clear();
+    rows = 0;
+  };
+  for (Step& step : steps) {
+    Impl& s = *step.session->impl_;
+    step.status = s.CheckAsAlone(step.tokens);
+    if (step.status.ok()) step.status = s.Reserve(step.tokens.size());
+    if (!step.status.ok()) continue;
+    if (rows + step.tokens.size() > Decoder::kMaxChunk) run();
+    pass.push_back(&step);
+    rows += step.tokens.size();
   }
-  logits->resize(tokens.size() * s.model->config().n_vocab);
-  return s.OrNothing([&] {
-    return s.RunChunk(tokens, tokens.size(), kernels::RowSums::kAsAlone, logits->data());
-  });
+  run();
 }
 
 Status Session::Rewind(int64_t position) {
-  if (position < 0 || position > impl_->position) {
-    return UsageError("session: back to position " + std::to_string(position) + ", 0 to " +
-                      std::to_string(impl_->position) + " are allowed");
+  const auto earliest = static_cast<int64_t>(impl_->cache.earliest());
+  if (position != 0 && (position < earliest || position > impl_->position)) {
+    return UsageError("session: back to position " + std::to_string(position) + ", 0 and " +
+                      std::to_string(earliest) + " to " + std::to_string(impl_->position) +
+                      " are allowed");
   }
   impl_->position = position;  // what is cached beyond it will be overwritten
   return OkStatus();
@@ -170,12 +233,14 @@ std::vector<KvCache::Block> Session::Share() {
   return impl_->cache.Share(static_cast<size_t>(impl_->position));
 }
 
-size_t Session::block_bytes() const { return impl_->cache.block_bytes(); }
+KvCache::BlockBytes Session::block_bytes() const {
+  return KvCache::BytesOfBlock(impl_->model->config(), kv_type());
+}
 
 Status Session::Adopt(std::vector<KvCache::Block> blocks, int64_t positions) {
   const auto needed = (static_cast<size_t>(positions) - 1) / KvCache::kBlockTokens + 1;
   if (impl_->position != 0 || positions < 1 || positions > impl_->n_ctx ||
-      blocks.size() != needed) {
+      blocks.size() != needed || !CanGoOn(blocks, positions)) {
     return UsageError("session: " + std::to_string(positions) +
                       " positions cannot be taken over here");
   }
@@ -184,8 +249,21 @@ Status Session::Adopt(std::vector<KvCache::Block> blocks, int64_t positions) {
   return OkStatus();
 }
 
+bool Session::CanGoOn(std::span<const KvCache::Block> blocks, int64_t position) const {
+  const ModelConfig& config = impl_->model->config();
+  const KvCache::BlockBytes bytes = block_bytes();
+  const auto oldest = std::max<int64_t>(position + 1 - static_cast<int64_t>(config.window), 0);
+  for (size_t i = 0; i < blocks.size(); ++i) {
+    const bool seen = static_cast<int64_t>((i + 1) * KvCache::kBlockTokens) > oldest;
+    if (bytes.all > 0 && blocks[i].all == nullptr) return false;
+    if (bytes.local > 0 && seen && blocks[i].local == nullptr) return false;
+  }
+  return true;
+}
+
 int64_t Session::position() const { return impl_->position; }
 int64_t Session::n_ctx() const { return impl_->n_ctx; }
+core::DType Session::kv_type() const { return impl_->cache.type(); }
 const AdapterSet& Session::adapters() const { return *impl_->adapters; }
 
 }  // namespace selvedge::inference

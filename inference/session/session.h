@@ -1,6 +1,6 @@
 #pragma once
 // One sequence on a model: its KV cache and position. Not thread-safe; sessions on one model are
-// independent.
+// independent, and may go on together in one pass over its weights.
 
 #include <cstdint>
 #include <memory>
@@ -20,8 +20,8 @@ class Session {
  public:
   // n_ctx 0 = the model's. kLimit if larger than the model was trained for or than memory allows;
   // kIncompatible if the adapters were built for another Model object.
-  // kv_type: how keys and values are kept, F16 or F32 (twice the memory, no rounding).
-  // The pool must outlive it.
+  // kv_type: how keys and values are kept, F16, Q8_0 (half the memory; kIncompatible if heads are
+  // no multiple of 32) or F32 (twice the memory, no rounding). The pool must outlive it.
   static Result<std::unique_ptr<Session>> Create(std::shared_ptr<const Model> model,
                                                  std::shared_ptr<const AdapterSet> adapters,
                                                  core::ThreadPool& pool, int64_t n_ctx,
@@ -34,20 +34,36 @@ class Session {
   Status Append(std::span<const int32_t> tokens, bool all, std::vector<float>* logits);
 
   // As Append one token at a time, to the bit, with all logits: at most kMostAlone tokens, cheaper
-  // than so many calls. Needs F16 keys and values.
+  // than so many calls. Not for F32 keys and values.
   static constexpr size_t kMostAlone = 32;
   Status AppendAsAlone(std::span<const int32_t> tokens, std::vector<float>* logits);
-  // Forgets the tokens from `position` on; kUsage if it lies beyond those seen.
+
+  // AppendAsAlone on several sessions at once, each with adapters of its own: the weights are read
+  // once for all of them. A step that fails does not touch the others.
+  struct Step {
+    Session* session;
+    std::span<const int32_t> tokens;
+    std::vector<float>* logits;
+    Status status;  // the outcome
+  };
+  // The sessions are different ones on one Model object. Not while another thread uses one of them.
+  static void AppendTogether(std::span<Step> steps);
+
+  // Forgets the tokens from `position` on; kUsage if it lies beyond those seen or, but for 0, more
+  // than KvCache::kKeptBehindWindow before them in a model with local layers.
   Status Rewind(int64_t position);
 
   // Keys and values of the tokens seen so far, for another session on the same model, adapters,
   // n_ctx and kv_type that is to go on from there; that session must be new. kUsage otherwise.
   std::vector<KvCache::Block> Share();
-  size_t block_bytes() const;
+  KvCache::BlockBytes block_bytes() const;
   Status Adopt(std::vector<KvCache::Block> blocks, int64_t positions);
+  // Whether the blocks hold all that a token at this position looks back on.
+  bool CanGoOn(std::span<const KvCache::Block> blocks, int64_t position) const;
 
   int64_t position() const;
   int64_t n_ctx() const;
+  core::DType kv_type() const;
   const AdapterSet& adapters() const;
 
  private:
@@ -68,10 +84,11 @@ struct SequenceScore {
 };
 
 // Scores tokens[1..] given their prefix, in windows of n_ctx tokens (each window starts afresh with
-// the last token of the one before). kNumeric if a logit is not finite.
+// the last token of the one before), keys and values kept as `kv_type`. kNumeric if a logit is not
+// finite.
 Result<SequenceScore> ScoreSequence(std::shared_ptr<const Model> model,
                                     std::shared_ptr<const AdapterSet> adapters,
                                     core::ThreadPool& pool, std::span<const int32_t> tokens,
-                                    int64_t n_ctx);
+                                    int64_t n_ctx, core::DType kv_type = core::DType::kF16);
 
 }  // namespace selvedge::inference

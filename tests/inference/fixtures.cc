@@ -150,4 +150,43 @@ std::shared_ptr<const gguf::File> ModelParts::Build() const {
   return ParseOwned(writer.Serialize());
 }
 
+std::shared_ptr<const Model> ModelOf(core::DType type) {
+  ModelParts parts = ModelParts::Small();
+  const auto width = static_cast<uint32_t>(core::FindDType(type)->block_values == 256 ? 256 : 64);
+  const uint64_t ff = width == 256 ? 512 : 96;
+  parts.keys["llama.embedding_length"] = width;
+  parts.keys["llama.feed_forward_length"] = static_cast<uint32_t>(ff);
+  parts.keys["llama.rope.dimension_count"] = width / 4;
+  for (auto& [name, tensor] : parts.tensors) {
+    for (uint64_t& dim : tensor.dims) {
+      dim = dim == 64 ? width : dim == 32 ? width / 2 : dim == 96 ? ff : dim;
+    }
+    if (tensor.dims.size() == 2) tensor.type = type;
+  }
+  return *Model::Load(parts.Build());
+}
+
+std::shared_ptr<const AdapterSet> AdaptersOn(const Model& model, uint64_t seed, double scale) {
+  core::SeededRandom random(seed);
+  const auto values = [&random](size_t n) {
+    std::vector<float> out(n);
+    for (float& value : out) value = static_cast<float>(random.NextGaussian() * 0.1);
+    return out;
+  };
+  auto adapter = std::make_shared<adapters::LoraAdapter>();
+  adapter->architecture = model.config().architecture;
+  for (const char* name : {"blk.0.attn_q.weight", "blk.1.attn_v.weight", "blk.1.ffn_down.weight"}) {
+    const kernels::WeightView& weight = *model.FindWeight(name);
+    adapters::LoraTensor tensor;
+    tensor.base_name = name;
+    tensor.rank = 3;
+    tensor.in = static_cast<uint32_t>(weight.cols);
+    tensor.out = static_cast<uint32_t>(weight.rows);
+    tensor.a = values(3 * weight.cols);
+    tensor.b = values(3 * weight.rows);
+    adapter->tensors.push_back(tensor);
+  }
+  return *AdapterSet::Build(model, {{"test", adapter, scale}});
+}
+
 }  // namespace selvedge::inference::testing

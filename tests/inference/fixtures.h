@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "inference/model/model.h"
+#include "inference/session/adapter_set.h"
 #include "inference/tokenizer/tokenizer.h"
 
 namespace selvedge::inference::testing {
@@ -40,5 +41,11 @@ struct ModelParts {
   static ModelParts Small(core::DType type = core::DType::kF32);
   std::shared_ptr<const gguf::File> Build() const;
 };
+
+// A small model whose matrices are all of this type.
+std::shared_ptr<const Model> ModelOf(core::DType type);
+
+// An adapter of rank 3 on a matrix of each shape, its values from the seed.
+std::shared_ptr<const AdapterSet> AdaptersOn(const Model& model, uint64_t seed, double scale = 0.7);
 
 }  // namespace selvedge::inference::testing

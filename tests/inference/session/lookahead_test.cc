@@ -11,6 +11,8 @@
 namespace selvedge::inference {
 namespace {
 
+using testing::AdaptersOn;
+using testing::ModelOf;
 using testing::ModelParts;
 
 // A text that repeats itself, with changes: guesses are made, some right and some wrong.
@@ -26,47 +28,10 @@ std::vector<int32_t> RepeatingText(size_t n, int32_t n_vocab) {
   return tokens;
 }
 
-std::shared_ptr<const Model> ModelOf(core::DType type) {
-  ModelParts parts = ModelParts::Small();
-  const auto width = static_cast<uint32_t>(core::FindDType(type)->block_values == 256 ? 256 : 64);
-  const uint64_t ff = width == 256 ? 512 : 96;
-  parts.keys["llama.embedding_length"] = width;
-  parts.keys["llama.feed_forward_length"] = static_cast<uint32_t>(ff);
-  parts.keys["llama.rope.dimension_count"] = width / 4;
-  for (auto& [name, tensor] : parts.tensors) {
-    for (uint64_t& dim : tensor.dims) {
-      dim = dim == 64 ? width : dim == 32 ? width / 2 : dim == 96 ? ff : dim;
-    }
-    if (tensor.dims.size() == 2) tensor.type = type;
-  }
-  auto model = Model::Load(parts.Build());
-  EXPECT_TRUE(model.ok()) << model.status().message();
-  return *model;
-}
-
-// An adapter of rank 3 on a matrix of each shape.
-std::shared_ptr<const AdapterSet> AdaptersOn(const Model& model) {
-  core::SeededRandom random(8);
-  auto adapter = std::make_shared<adapters::LoraAdapter>();
-  adapter->architecture = "llama";
-  for (const char* name : {"blk.0.attn_q.weight", "blk.1.attn_v.weight", "blk.1.ffn_down.weight"}) {
-    const kernels::WeightView& weight = *model.FindWeight(name);
-    adapters::LoraTensor tensor;
-    tensor.base_name = name;
-    tensor.rank = 3;
-    tensor.in = static_cast<uint32_t>(weight.cols);
-    tensor.out = static_cast<uint32_t>(weight.rows);
-    for (size_t i = 0; i < 3 * weight.cols; ++i) {
-      tensor.a.push_back(static_cast<float>(random.NextGaussian() * 0.1));
-    }
-    for (size_t i = 0; i < 3 * weight.rows; ++i) {
-      tensor.b.push_back(static_cast<float>(random.NextGaussian() * 0.1));
-    }
-    adapter->tensors.push_back(tensor);
-  }
-  auto set = AdapterSet::Build(model, {{"test", adapter, 0.7}});
-  EXPECT_TRUE(set.ok()) << set.status().message();
-  return *set;
+Lookahead On(Session& session) {
+  return {session, 7, [&session](std::span<const int32_t> tokens, std::vector<float>* logits) {
+            return session.AppendAsAlone(tokens, logits);
+          }};
 }
 
 class LookaheadTest : public ::testing::Test {
@@ -80,7 +45,7 @@ class LookaheadTest : public ::testing::Test {
     auto plain = Session::Create(model, adapters, pool_, 0);
     auto guessing = Session::Create(model, adapters, pool_, 0);
     ASSERT_TRUE(plain.ok() && guessing.ok());
-    Lookahead lookahead(**guessing, 7);
+    Lookahead lookahead = On(**guessing);
     std::vector<float> expected;
     for (size_t n = 1; n < text.size(); ++n) {
       const std::span<const int32_t> history = std::span(text).first(n);
@@ -107,7 +72,7 @@ TEST_F(LookaheadTest, GivesTheBitsOfPlainDecodingForEveryTensorType) {
 TEST_F(LookaheadTest, GivesTheBitsOfPlainDecodingWithAdapters) {
   for (const core::DType type : {core::DType::kF16, core::DType::kQ8_0, core::DType::kQ4_0}) {
     const auto model = ModelOf(type);
-    ExpectSameLogits(model, AdaptersOn(*model));
+    ExpectSameLogits(model, AdaptersOn(*model, 8));
   }
 }
 
@@ -123,7 +88,7 @@ TEST_F(LookaheadTest, DoesNotGuessBeyondTheRoom) {
   const auto model = ModelOf(core::DType::kQ8_0);
   auto session = Session::Create(model, AdapterSet::Empty(), pool_, 24);
   ASSERT_TRUE(session.ok());
-  Lookahead lookahead(**session, 7);
+  Lookahead lookahead = On(**session);
   const std::vector<int32_t> text(24, 9);
   for (size_t n = 1; n <= 24; ++n) {
     ASSERT_TRUE(lookahead.After(std::span(text).first(n), 24 - n).ok()) << n;
@@ -158,7 +123,7 @@ TEST_F(LookaheadTest, AGuessWithoutFiniteLogitsDoesNotEndTheText) {
       << "the token is harmless: the test tests nothing";
 
   auto session = Session::Create(*model, AdapterSet::Empty(), pool_, 0);
-  Lookahead lookahead(**session, 7);
+  Lookahead lookahead = On(**session);
   // 8, whose logits are infinite, followed 5 6 7 in what the session was not shown.
   const std::vector<int32_t> text = {5, 6, 7, 8, 5, 6, 7};
   ASSERT_TRUE((*session)->Append(std::vector<int32_t>{5, 6, 7, 9, 5, 6}, false, nullptr).ok());

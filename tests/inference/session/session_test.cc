@@ -145,7 +145,7 @@ TEST_F(SessionTest, RefusesMoreThanTheContextHolds) {
   EXPECT_EQ(Session::Create(model, AdapterSet::Empty(), pool_, 129).status().code(),
             StatusCode::kLimit);
   EXPECT_EQ(
-      Session::Create(model, AdapterSet::Empty(), pool_, 0, core::DType::kQ8_0).status().code(),
+      Session::Create(model, AdapterSet::Empty(), pool_, 0, core::DType::kQ4_0).status().code(),
       StatusCode::kUsage);
   EXPECT_EQ(Session::Create(model, AdapterSet::Empty(), pool_, -1).status().code(),
             StatusCode::kUsage);
