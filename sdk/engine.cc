@@ -47,6 +47,10 @@ Result<Engine> Engine::Open(const EngineOptions& options) {
   if (options.prompt_cache_mb < 0 || options.memory_limit_mb < 0) {
     return UsageError("engine: memory sizes: negative, 0 or more are allowed");
   }
+  if (options.kept_adapters < 0 || options.kept_adapters > 1024) {
+    return UsageError("engine: kept_adapters: " + std::to_string(options.kept_adapters) +
+                      ", 0 to 1024 are allowed");
+  }
   const MemoryBudget memory(options);
   SELVEDGE_RETURN_IF_ERROR(memory.CheckFile(options.model_path));
   SELVEDGE_ASSIGN_OR_RETURN(BaseModel base, LoadBaseModel(options.model_path));
@@ -57,14 +61,15 @@ Result<Engine> Engine::Open(const EngineOptions& options) {
 }
 
 Engine::Impl::Impl(const EngineOptions& options, BaseModel base)
-    : path(options.model_path.empty() ? "embedded:default" : options.model_path),
+    : path(options.model_path.empty() ? kEmbedded : options.model_path),
       model(std::move(base.model)),
       tokenizer(std::move(base.tokenizer)),
       chat_template(ChatTemplateText(model->file())),
       memory(options),
       power(options.power),
       pool(options.threads > 0 ? options.threads : ThreadsFor(options.power, Machine().cores)),
-      prompt_cache(static_cast<uint64_t>(options.prompt_cache_mb) << 20) {}
+      prompt_cache(static_cast<uint64_t>(options.prompt_cache_mb) << 20),
+      kept_adapters_(static_cast<size_t>(options.kept_adapters)) {}
 
 std::shared_ptr<const inference::TokenTable> Engine::Impl::Tokens() {
   std::call_once(tokens_once_,

@@ -21,7 +21,8 @@ Status Engine::AttachHome(Home* home) {
   const std::lock_guard<std::mutex> lock(impl_->served_mutex);
   impl_->home = home;
   impl_->served = {};
-  return OkStatus();
+  impl_->ForgetLoaded();
+  return home == nullptr ? OkStatus() : impl_->ForgetRemoved().status();
 }
 
 Result<AdapterRefresh> Engine::RefreshAdapter() {
@@ -29,33 +30,47 @@ Result<AdapterRefresh> Engine::RefreshAdapter() {
   return impl_->Refresh();
 }
 
+void Engine::Impl::ForgetLoaded() {
+  const std::lock_guard<std::mutex> lock(loaded_mutex_);
+  loaded_.clear();
+}
+
+Result<Engine::Impl::Loaded> Engine::Impl::Load(const std::string& id) {
+  if (id.empty()) return Loaded{"", nullptr, inference::AdapterSet::Empty()};
+  // The registry is asked each time: what is in memory may have been retired since.
+  SELVEDGE_RETURN_IF_ERROR(home->impl()->CheckUsable(id));
+  {
+    const std::lock_guard<std::mutex> lock(loaded_mutex_);
+    for (auto known = loaded_.begin(); known != loaded_.end(); ++known) {
+      if (known->id != id) continue;
+      loaded_.splice(loaded_.begin(), loaded_, known);
+      return loaded_.front();
+    }
+  }
+  SELVEDGE_ASSIGN_OR_RETURN(const std::string digest, BaseDigest());
+  SELVEDGE_ASSIGN_OR_RETURN(auto stored, home->impl()->LoadAdapter(id, digest, base_shape()));
+  Loaded loaded{id, std::make_shared<const adapters::LoraAdapter>(std::move(stored.adapter)), {}};
+  SELVEDGE_ASSIGN_OR_RETURN(loaded.set,
+                            inference::AdapterSet::Build(*model, {{id, loaded.adapter, 1.0}}));
+  const std::lock_guard<std::mutex> lock(loaded_mutex_);
+  loaded_.push_front(loaded);
+  while (loaded_.size() > kept_adapters_ + 1) loaded_.pop_back();
+  return loaded;
+}
+
 Result<AdapterRefresh> Engine::Impl::Refresh() {
   const std::lock_guard<std::mutex> lock(served_mutex);
   AdapterRefresh refresh;
   SELVEDGE_ASSIGN_OR_RETURN(const int64_t generation, home->impl()->RegistryGeneration());
   if (served.known && served.generation == generation) {
-    refresh.adapter_id = served.id;
+    refresh.adapter_id = served.active.id;
     return refresh;
   }
   const auto start = std::chrono::steady_clock::now();
   SELVEDGE_ASSIGN_OR_RETURN(const std::string active, home->impl()->ActiveAdapterId());
-  Served next;
-  next.known = true;
-  next.generation = generation;
-  next.id = active;
-  if (active.empty()) {
-    next.set = inference::AdapterSet::Empty();
-  } else if (served.known && served.id == active) {
-    next.adapter = served.adapter;
-    next.set = served.set;
-  } else {
-    SELVEDGE_ASSIGN_OR_RETURN(const std::string digest, BaseDigest());
-    SELVEDGE_ASSIGN_OR_RETURN(auto stored, home->impl()->LoadAdapter(active, digest, base_shape()));
-    next.adapter = std::make_shared<const adapters::LoraAdapter>(std::move(stored.adapter));
-    SELVEDGE_ASSIGN_OR_RETURN(next.set,
-                              inference::AdapterSet::Build(*model, {{active, next.adapter, 1.0}}));
-  }
-  refresh.changed = !served.known || served.id != active;
+  Served next{true, generation, {}};
+  SELVEDGE_ASSIGN_OR_RETURN(next.active, Load(active));
+  refresh.changed = !served.known || served.active.id != active;
   refresh.adapter_id = active;
   served = std::move(next);
   if (refresh.changed) {
@@ -67,28 +82,26 @@ Result<AdapterRefresh> Engine::Impl::Refresh() {
 
 Result<std::shared_ptr<const inference::AdapterSet>> Engine::Impl::Adapters(
     const std::string& adapter, const std::vector<LoraFile>& lora) {
-  std::vector<inference::AdapterSet::Item> items;
+  Loaded loaded{"", nullptr, inference::AdapterSet::Empty()};
   if (adapter == "active") {
     if (home != nullptr) {
+      SELVEDGE_RETURN_IF_ERROR(ForgetRemoved().status());
       SELVEDGE_RETURN_IF_ERROR(Refresh().status());
       const std::lock_guard<std::mutex> lock(served_mutex);
-      if (lora.empty()) return served.set;
-      if (served.adapter != nullptr) items.push_back({served.id, served.adapter, 1.0});
+      loaded = served.active;
     }
   } else if (adapter != "none") {
     if (home == nullptr) return UsageError("adapters: an adapter id needs a home");
-    SELVEDGE_ASSIGN_OR_RETURN(const std::string digest, BaseDigest());
-    SELVEDGE_ASSIGN_OR_RETURN(auto stored,
-                              home->impl()->LoadAdapter(adapter, digest, base_shape()));
-    items.push_back(
-        {adapter, std::make_shared<const adapters::LoraAdapter>(std::move(stored.adapter)), 1.0});
+    SELVEDGE_ASSIGN_OR_RETURN(loaded, Load(adapter));
   }
+  if (lora.empty()) return loaded.set;
+  std::vector<inference::AdapterSet::Item> items;
+  if (loaded.adapter != nullptr) items.push_back({loaded.id, loaded.adapter, 1.0});
   for (const LoraFile& file : lora) {
     SELVEDGE_ASSIGN_OR_RETURN(auto read, adapters::ReadAnyAdapter(file.path, base_shape()));
     items.push_back({FileLabel(file.path),
                      std::make_shared<const adapters::LoraAdapter>(std::move(read)), file.scale});
   }
-  if (items.empty()) return inference::AdapterSet::Empty();
   return inference::AdapterSet::Build(*model, std::move(items));
 }
 

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <functional>
+#include <thread>
 #include <utility>
 
 #include "inference/session/sampler.h"
@@ -43,28 +44,53 @@ int32_t FirstToken(const inference::Tokenizer& tokenizer) {
   return tokenizer.bos() >= 0 ? tokenizer.bos() : 0;
 }
 
+// Greedily, as one of the generations that run at the same time.
+Status Decode(Engine::Impl& impl, inference::Session& session, int64_t tokens) {
+  SamplingOptions greedy;
+  greedy.temperature = 0;
+  SELVEDGE_ASSIGN_OR_RETURN(auto sampler, inference::Sampler::Create(greedy));
+  JointDecoding::Member member(impl.joint, session);
+  std::vector<int32_t> history = {FirstToken(*impl.tokenizer)};
+  std::vector<float> logits;
+  for (int64_t i = 0; i < tokens; ++i) {
+    SELVEDGE_RETURN_IF_ERROR(member.Append({&history.back(), 1}, &logits));
+    SELVEDGE_ASSIGN_OR_RETURN(const int32_t id, sampler.Next(logits, history));
+    history.push_back(id);
+  }
+  return OkStatus();
+}
+
 }  // namespace
 
 Result<std::vector<double>> BenchDecode(const Engine& engine, const BenchOptions& options) {
   Engine::Impl& impl = *engine.impl();
   SELVEDGE_RETURN_IF_ERROR(CheckTokens(options, impl.model->config().n_ctx - 1));
-  SELVEDGE_ASSIGN_OR_RETURN(const auto set, impl.Adapters(options.adapter, options.lora));
-  SamplingOptions greedy;
-  greedy.temperature = 0;
-  SELVEDGE_ASSIGN_OR_RETURN(auto sampler, inference::Sampler::Create(greedy));
+  if (options.sessions < 1 || options.sessions > 64) {
+    return UsageError("bench: sessions " + std::to_string(options.sessions) +
+                      ", 1 to 64 are allowed");
+  }
+  SELVEDGE_ASSIGN_OR_RETURN(const core::DType kv_type, inference::FindKvType(options.kv_type));
+  std::vector<std::shared_ptr<const inference::AdapterSet>> sets;
+  for (int64_t i = 0; i < options.sessions; ++i) {
+    SELVEDGE_ASSIGN_OR_RETURN(sets.emplace_back(), impl.Adapters(options.adapter, options.lora));
+  }
   return Repeat(options.repetitions, [&]() -> Result<double> {
-    SELVEDGE_ASSIGN_OR_RETURN(auto session,
-                              inference::Session::Create(impl.model, set, impl.pool, 0));
-    std::vector<int32_t> history = {FirstToken(*impl.tokenizer)};
-    std::vector<float> logits;
-    SELVEDGE_RETURN_IF_ERROR(session->Append(history, false, &logits));
-    const auto start = Clock::now();
-    for (int64_t i = 0; i < options.tokens; ++i) {
-      SELVEDGE_ASSIGN_OR_RETURN(const int32_t id, sampler.Next(logits, history));
-      history.push_back(id);
-      SELVEDGE_RETURN_IF_ERROR(session->Append({&history.back(), 1}, false, &logits));
+    std::vector<std::unique_ptr<inference::Session>> sessions;
+    for (const auto& set : sets) {
+      SELVEDGE_ASSIGN_OR_RETURN(sessions.emplace_back(),
+                                inference::Session::Create(impl.model, set, impl.pool, 0, kv_type));
     }
-    return static_cast<double>(options.tokens) / SecondsSince(start);
+    std::vector<Status> outcomes(sessions.size());
+    std::vector<std::thread> threads;
+    const auto start = Clock::now();
+    for (size_t i = 1; i < sessions.size(); ++i) {
+      threads.emplace_back([&, i] { outcomes[i] = Decode(impl, *sessions[i], options.tokens); });
+    }
+    outcomes[0] = Decode(impl, *sessions[0], options.tokens);
+    for (std::thread& thread : threads) thread.join();
+    const double seconds = SecondsSince(start);
+    for (Status& outcome : outcomes) SELVEDGE_RETURN_IF_ERROR(std::move(outcome));
+    return static_cast<double>(options.tokens * options.sessions) / seconds;
   });
 }
 
@@ -85,18 +111,6 @@ Result<std::vector<double>> BenchPrefill(const Engine& engine, const BenchOption
     const auto start = Clock::now();
     SELVEDGE_RETURN_IF_ERROR(session->Append(ids, false, &logits));
     return static_cast<double>(options.tokens) / SecondsSince(start);
-  });
-}
-
-Result<std::vector<double>> BenchSwap(const Engine& engine, const BenchOptions& options) {
-  Engine::Impl& impl = *engine.impl();
-  if (options.lora.empty()) return UsageError("bench swap: no LoRA file, at least one is needed");
-  std::shared_ptr<const inference::AdapterSet> published;
-  return Repeat(options.repetitions, [&]() -> Result<double> {
-    const auto start = Clock::now();
-    SELVEDGE_ASSIGN_OR_RETURN(auto set, impl.Adapters("none", options.lora));
-    published.swap(set);
-    return SecondsSince(start) * 1000;
   });
 }
 

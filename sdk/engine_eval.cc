@@ -58,11 +58,12 @@ Result<std::vector<int32_t>> DocumentIds(const inference::Tokenizer& tokenizer,
 }
 
 Status AddDocument(Engine::Impl& impl, const std::shared_ptr<const inference::AdapterSet>& set,
-                   const std::string& document, int64_t n_ctx, Totals* totals) {
+                   const std::string& document, int64_t n_ctx, core::DType kv_type,
+                   Totals* totals) {
   SELVEDGE_ASSIGN_OR_RETURN(const auto ids, DocumentIds(*impl.tokenizer, document));
   if (ids.size() < 2) return OkStatus();
-  SELVEDGE_ASSIGN_OR_RETURN(const auto score,
-                            inference::ScoreSequence(impl.model, set, impl.pool, ids, n_ctx));
+  SELVEDGE_ASSIGN_OR_RETURN(
+      const auto score, inference::ScoreSequence(impl.model, set, impl.pool, ids, n_ctx, kv_type));
   totals->loss_sum += score.loss_sum;
   totals->tokens += score.tokens;
   totals->top1 += score.top1;
@@ -89,9 +90,10 @@ Result<EvalResult> Engine::Eval(const EvalOptions& options) const {
                       ", 0 (the model's) or 2 to " + std::to_string(trained) + " are allowed");
   }
   SELVEDGE_ASSIGN_OR_RETURN(const auto set, impl_->Adapters(options.adapter, options.lora));
+  SELVEDGE_ASSIGN_OR_RETURN(const core::DType kv_type, inference::FindKvType(options.kv_type));
   Totals totals;
   for (const std::string& document : options.documents) {
-    SELVEDGE_RETURN_IF_ERROR(AddDocument(*impl_, set, document, n_ctx, &totals));
+    SELVEDGE_RETURN_IF_ERROR(AddDocument(*impl_, set, document, n_ctx, kv_type, &totals));
   }
   if (totals.tokens == 0) return UsageError("eval: no token to score, the text is empty");
   EvalResult result;

@@ -16,6 +16,10 @@ Status CheckLengths(const GenerateOptions& options, const inference::ModelConfig
                       std::to_string(config.n_ctx) +
                       " (what the model was trained for) are allowed");
   }
+  if (options.n_keep < -1) {
+    return UsageError("generate: n_keep " + std::to_string(options.n_keep) +
+                      ", -1 (the prompt), 0 or more are allowed");
+  }
   constexpr int kMostDraft = inference::Session::kMostAlone - 1;
   if (options.draft_max < 0 || options.draft_max > kMostDraft) {
     return UsageError("generate: draft_max " + std::to_string(options.draft_max) + ", 0 to " +

@@ -2,6 +2,8 @@
 // What an Engine holds. The model, the tokenizer and published adapter sets are immutable; only the
 // served adapter and the cached digests change, under their mutexes.
 
+#include <atomic>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -19,6 +21,7 @@
 #include "inference/session/prompt_cache.h"
 #include "inference/tokenizer/tokenizer.h"
 #include "sdk/base_model.h"
+#include "sdk/joint_decoding.h"
 #include "sdk/memory_budget.h"
 #include "storage/gguf/gguf_file.h"
 
@@ -37,6 +40,9 @@ struct Engine::Impl {
   Result<std::shared_ptr<const inference::AdapterSet>> Adapters(const std::string& adapter,
                                                                 const std::vector<LoraFile>& lora);
   Result<AdapterRefresh> Refresh();
+  // Empties the prompt cache if records were removed or consent was withdrawn since the last call:
+  // it holds what adapters knew that learned from them. Gives the home's removal epoch.
+  Result<int64_t> ForgetRemoved();
   // The vocabulary as grammars need it; made at the first call.
   std::shared_ptr<const inference::TokenTable> Tokens();
 
@@ -44,11 +50,12 @@ struct Engine::Impl {
   const std::shared_ptr<const inference::Model> model;
   const std::unique_ptr<inference::Tokenizer> tokenizer;
   const std::string chat_template;  // text of the file's, or empty
-  const MemoryBudget memory;
+  MemoryBudget memory;
   const PowerMode power;
   core::ThreadPool pool;
   uint64_t huge_page_bytes = 0;  // set when opened
   inference::PromptCache prompt_cache;
+  JointDecoding joint;
 
  private:
   using Set = std::shared_ptr<const inference::AdapterSet>;
@@ -60,17 +67,31 @@ struct Engine::Impl {
   std::shared_ptr<const inference::TokenTable> tokens_;
 
  public:
-  // The home's active adapter as served now; `generation` is the registry's counter it belongs to.
-  struct Served {
-    bool known = false;
-    int64_t generation = 0;
+  // An adapter of the home that was read and verified. Empty: none.
+  struct Loaded {
     std::string id;
     std::shared_ptr<const adapters::LoraAdapter> adapter;
     Set set;  // the adapter alone at scale 1; empty set without one
   };
+  // One of the home's that may be used: from memory if it was served lately, else from the disk.
+  Result<Loaded> Load(const std::string& id);
+  void ForgetLoaded();
+
+  // The home's active adapter as served now; `generation` is the registry's counter it belongs to.
+  struct Served {
+    bool known = false;
+    int64_t generation = 0;
+    Loaded active;
+  };
   Home* home = nullptr;
+  std::atomic<int64_t> removal_epoch{0};
   std::mutex served_mutex;
   Served served;
+
+ private:
+  const size_t kept_adapters_;
+  std::mutex loaded_mutex_;
+  std::list<Loaded> loaded_;  // the one used last is first; at most kept_adapters_ and one
 };
 
 }  // namespace selvedge

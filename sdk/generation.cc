@@ -58,48 +58,96 @@ Result<GenerateResult> Generation::Run(std::vector<int32_t> ids, bool drop_leadi
   SELVEDGE_ASSIGN_OR_RETURN(auto set, impl_.Adapters(options_.adapter, options_.lora));
   SELVEDGE_ASSIGN_OR_RETURN(inference::Sampler sampler,
                             inference::Sampler::Create(options_.sampling));
+  SELVEDGE_ASSIGN_OR_RETURN(const core::DType kv_type, inference::FindKvType(options_.kv_type));
   SELVEDGE_ASSIGN_OR_RETURN(
-      session_, inference::Session::Create(impl_.model, set, impl_.pool, options_.n_ctx));
-  const auto n_prompt = static_cast<int64_t>(ids.size());
+      session_, inference::Session::Create(impl_.model, set, impl_.pool, options_.n_ctx, kv_type));
+  n_prompt_ = ids.size();
+  const auto n_prompt = static_cast<int64_t>(n_prompt_);
   if (n_prompt >= session_->n_ctx()) {
     return PromptTooLong(std::to_string(n_prompt) + " tokens", session_->n_ctx());
   }
   history_ = std::move(ids);
-  lookahead_ =
-      std::make_unique<inference::Lookahead>(*session_, static_cast<size_t>(options_.draft_max));
   if (options_.ignore_eos) ListEndTokens();
-  int64_t budget = session_->n_ctx() - n_prompt;
+  const int64_t room = session_->n_ctx() - n_prompt;
+  int64_t budget = options_.context_shift ? std::numeric_limits<int64_t>::max() : room;
   if (options_.n_predict >= 0) budget = std::min(budget, options_.n_predict);
-  SELVEDGE_RETURN_IF_ERROR(impl_.memory.CheckGeneration(*impl_.model, n_prompt + budget));
+  SELVEDGE_ASSIGN_OR_RETURN(
+      memory_, impl_.memory.Take(*impl_.model, kv_type, n_prompt + std::min(budget, room)));
   SELVEDGE_RETURN_IF_ERROR(Prefill());
+  StartDecoding();
   SELVEDGE_RETURN_IF_ERROR(Decode(sampler, budget));
+  StopDecoding();
   stream_.Finish();
   result_.text = stream_.text();
   result_.prompt_tokens = n_prompt;
   result_.adapter_ids = set->ids();
-  result_.drafted_tokens = lookahead_->guessed();
-  result_.accepted_tokens = lookahead_->accepted();
   return std::move(result_);
+}
+
+// From now on its steps are taken together with those of other generations.
+void Generation::StartDecoding() {
+  member_ = std::make_unique<JointDecoding::Member>(impl_.joint, *session_);
+  lookahead_ = std::make_unique<inference::Lookahead>(
+      *session_, static_cast<size_t>(options_.draft_max),
+      [this](std::span<const int32_t> tokens, std::vector<float>* logits) {
+        return member_->Append(tokens, logits);
+      });
+}
+
+void Generation::StopDecoding() {
+  result_.drafted_tokens += lookahead_->guessed();
+  result_.accepted_tokens += lookahead_->accepted();
+  lookahead_ = nullptr;
+  member_ = nullptr;
 }
 
 // Reads the prompt, or what of it the prompt cache does not know.
 Status Generation::Prefill() {
   const auto start = Clock::now();
   const std::span<const int32_t> ids(history_);
-  const auto root =
-      inference::PromptCache::RootOf(session_->adapters(), impl_.chat_template, session_->n_ctx());
+  const auto root = inference::PromptCache::RootOf(session_->adapters(), impl_.chat_template,
+                                                   session_->n_ctx(), session_->kv_type());
   SELVEDGE_ASSIGN_OR_RETURN(result_.cached_tokens,
                             impl_.prompt_cache.Resume(root, ids, session_.get(), &first_));
   const auto cached = static_cast<size_t>(result_.cached_tokens);
+  just_read_ = true;
   if (cached == ids.size()) return OkStatus();
-  for (size_t at = cached; at < ids.size(); at += inference::PromptCache::kChunk) {
-    if (Cancelled()) return OkStatus();
+  SELVEDGE_RETURN_IF_ERROR(Read(ids, cached, [&](std::span<const int32_t> read) {
+    impl_.prompt_cache.Keep(root, read, session_.get(), first_);
+  }));
+  result_.prompt_tokens_per_s = static_cast<double>(ids.size() - cached) / SecondsSince(start);
+  return OkStatus();
+}
+
+// Runs the tokens after the first `known`, up to a cancellation; first_ are the logits after the
+// last. `done` is told what was read after each piece.
+Status Generation::Read(std::span<const int32_t> ids, size_t known,
+                        const std::function<void(std::span<const int32_t>)>& done) {
+  first_.clear();
+  for (size_t at = known; at < ids.size() && !Cancelled(); at += inference::PromptCache::kChunk) {
     const size_t n = std::min(inference::PromptCache::kChunk, ids.size() - at);
     const bool last = at + n == ids.size();
     SELVEDGE_RETURN_IF_ERROR(session_->Append(ids.subspan(at, n), false, last ? &first_ : nullptr));
+    done(ids.first(at + n));
   }
-  result_.prompt_tokens_per_s = static_cast<double>(ids.size() - cached) / SecondsSince(start);
-  impl_.prompt_cache.Keep(root, ids, session_.get(), first_);
+  return OkStatus();
+}
+
+// Forgets the older half of what need not be kept and reads the rest as a text of its own.
+// Why the beginning is kept: Xiao et al. 2023, "Efficient Streaming Language Models with Attention
+// Sinks", section 3.2. Keys are not rotated to new positions in place: they would still be those of
+// a text that is gone, and local layers have given up the oldest.
+Status Generation::ShiftContext() {
+  StopDecoding();
+  const size_t keep = options_.n_keep < 0 ? n_prompt_ : static_cast<size_t>(options_.n_keep);
+  const size_t kept = std::min(keep, history_.size() / 2);
+  const auto from = history_.begin() + static_cast<std::ptrdiff_t>(kept);
+  history_.erase(from, from + static_cast<std::ptrdiff_t>((history_.size() - kept + 1) / 2));
+  SELVEDGE_RETURN_IF_ERROR(session_->Rewind(0));
+  SELVEDGE_RETURN_IF_ERROR(Read(history_, 0, [](std::span<const int32_t>) {}));
+  just_read_ = true;
+  ++result_.context_shifts;
+  StartDecoding();
   return OkStatus();
 }
 
@@ -113,6 +161,10 @@ Status Generation::Decode(inference::Sampler& sampler, int64_t budget) {
     if (Cancelled()) {
       result_.finish_reason = "cancelled";
       break;
+    }
+    if (history_.size() == static_cast<size_t>(session_->n_ctx())) {
+      SELVEDGE_RETURN_IF_ERROR(ShiftContext());
+      continue;  // cancelled meanwhile, perhaps
     }
     const auto before = Clock::now();
     SELVEDGE_ASSIGN_OR_RETURN(const int32_t id, Next(sampler, budget - result_.generated_tokens));
@@ -135,6 +187,7 @@ Status Generation::Decode(inference::Sampler& sampler, int64_t budget) {
     }
   }
   if (result_.finish_reason == "length" && Complete()) result_.finish_reason = "stop";
+  result_.context_full = result_.finish_reason == "length" && budget != options_.n_predict;
   // The first token comes out of the prompt's pass, so the rate is that of the others.
   if (result_.generated_tokens > 1) {
     result_.tokens_per_s = static_cast<double>(result_.generated_tokens - 1) / SecondsSince(first);
@@ -151,9 +204,12 @@ void Generation::ListEndTokens() {
 // The next token, when `left` may still come.
 Result<int32_t> Generation::Next(inference::Sampler& sampler, int64_t left) {
   std::span<float> logits(first_);
-  if (result_.generated_tokens > 0) {
-    SELVEDGE_ASSIGN_OR_RETURN(logits, lookahead_->After(history_, static_cast<size_t>(left - 1)));
+  if (!just_read_) {
+    const auto room = static_cast<size_t>(session_->n_ctx()) - history_.size();
+    SELVEDGE_ASSIGN_OR_RETURN(
+        logits, lookahead_->After(history_, std::min(static_cast<size_t>(left - 1), room)));
   }
+  just_read_ = false;
   for (const int32_t id : never_) {
     logits[static_cast<size_t>(id)] = -std::numeric_limits<float>::infinity();
   }

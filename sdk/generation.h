@@ -2,6 +2,7 @@
 // One generation: a session of its own, from prompt ids to the finished text.
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -30,6 +31,11 @@ class Generation {
   using Clock = std::chrono::steady_clock;
 
   Status Prefill();
+  Status Read(std::span<const int32_t> ids, size_t known,
+              const std::function<void(std::span<const int32_t>)>& done);
+  Status ShiftContext();
+  void StartDecoding();
+  void StopDecoding();
   Status Decode(inference::Sampler& sampler, int64_t budget);
   Result<int32_t> Next(inference::Sampler& sampler, int64_t left);
   bool Emit(std::string_view piece);
@@ -43,11 +49,15 @@ class Generation {
   TextStream stream_;
   bool drop_space_ = false;
   std::unique_ptr<inference::Session> session_;
+  MemoryBudget::Share memory_;
+  std::unique_ptr<JointDecoding::Member> member_;  // while decoding
   std::unique_ptr<inference::Lookahead> lookahead_;
   std::unique_ptr<inference::GrammarConstraint> constraint_;  // null: any text
-  std::vector<int32_t> history_;                              // prompt and what was generated
+  std::vector<int32_t> history_;  // prompt and what was generated, but what was forgotten
+  size_t n_prompt_ = 0;
   std::vector<int32_t> never_;  // ids that are not drawn: with ignore_eos, those that end a text
-  std::vector<float> first_;    // logits after the prompt
+  std::vector<float> first_;    // logits after the history, if it was just read
+  bool just_read_ = false;
   GenerateResult result_;
   Pacer pacer_;
 };

@@ -191,6 +191,7 @@ Status Home::Revoke(const std::string& source, const std::string& purpose) {
   });
   if (!updated.ok()) return updated;
   impl_->RemoveAdapterFiles(retired);
+  impl_->RemovePromptCaches();
   for (const std::string& id : cancelled) vault::RemoveCheckpoint(impl_->CheckpointPath(id));
   return OkStatus();
 }
@@ -232,6 +233,7 @@ Result<int64_t> Home::DeleteRecords(const RecordFilter& filter) {
   });
   if (!updated.ok()) return updated;
   impl_->RemoveAdapterFiles(retired);
+  impl_->RemovePromptCaches();
   for (const std::string& id : cancelled) vault::RemoveCheckpoint(impl_->CheckpointPath(id));
   return static_cast<int64_t>(removed.size());
 }

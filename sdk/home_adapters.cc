@@ -56,16 +56,17 @@ Result<std::string> Home::Impl::ActiveAdapterId() {
   return vault->registry().Active();
 }
 
+Status Home::Impl::CheckUsable(const std::string& id) {
+  const Lock lock(mutex);
+  SELVEDGE_ASSIGN_OR_RETURN(const AdapterInfo info, vault->registry().Get(id));
+  if (info.state != "rejected" && info.state != "retired") return OkStatus();
+  return PolicyError("adapter: is " + info.state + " (" + info.reason + "), cannot be used");
+}
+
 Result<adapters::StoredAdapter> Home::Impl::LoadAdapter(const std::string& id,
                                                         const std::string& base_digest,
                                                         const adapters::BaseShape& shape) {
-  {
-    const Lock lock(mutex);
-    SELVEDGE_ASSIGN_OR_RETURN(const AdapterInfo info, vault->registry().Get(id));
-    if (info.state == "rejected" || info.state == "retired") {
-      return PolicyError("adapter: is " + info.state + " (" + info.reason + "), cannot be used");
-    }
-  }
+  SELVEDGE_RETURN_IF_ERROR(CheckUsable(id));
   SELVEDGE_ASSIGN_OR_RETURN(
       adapters::StoredAdapter stored,
       adapters::ReadAdapter(AdapterFolder(id), config.public_key, base_digest, shape));
@@ -124,6 +125,22 @@ std::string Home::Impl::AdapterFolder(const std::string& id) const {
 
 std::string Home::Impl::CheckpointPath(const std::string& job_id) const {
   return vault->home() + "/checkpoints/" + job_id + ".ckpt";
+}
+
+Result<int64_t> Home::Impl::RemovalEpoch() {
+  return vault->settings().Counter(vault::kRemovalEpoch);
+}
+
+void Home::Impl::RemovePromptCaches() {
+  std::error_code ec;
+  std::vector<std::filesystem::path> caches;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(vault->home() + "/checkpoints", ec)) {
+    if (entry.path().filename().string().starts_with(kPromptCachePrefix)) {
+      caches.push_back(entry.path());
+    }
+  }
+  for (const auto& path : caches) std::filesystem::remove(path, ec);
 }
 
 Result<std::vector<AdapterInfo>> Home::Adapters() const {

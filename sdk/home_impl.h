@@ -33,6 +33,8 @@ struct Home::Impl {
   // process or another; reading it costs one lookup.
   Result<int64_t> RegistryGeneration();
   Result<std::string> ActiveAdapterId();  // empty = the base alone
+  // kNotFound, or kPolicy if the adapter is rejected or retired.
+  Status CheckUsable(const std::string& id);
   // Reads and verifies an adapter of the registry. kNotFound; kPolicy if rejected or retired;
   // otherwise as adapters::ReadAdapter.
   Result<adapters::StoredAdapter> LoadAdapter(const std::string& id, const std::string& base_digest,
@@ -54,6 +56,10 @@ struct Home::Impl {
   Status RemoveOrphanFolders();
   std::string AdapterFolder(const std::string& id) const;
   std::string CheckpointPath(const std::string& job_id) const;
+  // What counts up whenever records were removed or consent was withdrawn. Needs the mutex.
+  Result<int64_t> RemovalEpoch();
+  // Saved prompt caches hold what adapters knew, so they go when the data of adapters goes.
+  void RemovePromptCaches();
 
   std::mutex mutex;
   const std::unique_ptr<vault::Vault> vault;
@@ -63,6 +69,9 @@ struct Home::Impl {
   std::mutex base_mutex_;
   std::shared_ptr<const BaseModel> base_;
 };
+
+// Files of checkpoints/ that begin so are prompt caches.
+inline constexpr char kPromptCachePrefix[] = "prompt-cache-";
 
 // "a-20260301T093000Z-1a2b3c4d": when, and 32 random bits, so that the same weights may come in
 // twice.

@@ -33,7 +33,8 @@ MemoryBudget::MemoryBudget(const EngineOptions& options)
     : limit_(static_cast<uint64_t>(options.memory_limit_mb) << 20),
       prompt_cache_(static_cast<uint64_t>(options.prompt_cache_mb) << 20),
       threads_(options.threads > 0 ? static_cast<uint64_t>(options.threads)
-                                   : std::max(1u, std::thread::hardware_concurrency())) {}
+                                   : std::max(1u, std::thread::hardware_concurrency())),
+      taken_(std::make_shared<std::atomic<uint64_t>>(0)) {}
 
 Status MemoryBudget::CheckFile(const std::string& model_path) const {
   if (limit_ == 0) return OkStatus();
@@ -47,16 +48,21 @@ Status MemoryBudget::CheckFile(const std::string& model_path) const {
                     " MiB, " + std::to_string(MiB(limit_)) + " MiB are allowed");
 }
 
-Status MemoryBudget::CheckGeneration(const inference::Model& model, int64_t positions) const {
-  if (limit_ == 0) return OkStatus();
+Result<MemoryBudget::Share> MemoryBudget::Take(const inference::Model& model, core::DType kv_type,
+                                               int64_t positions) {
+  if (limit_ == 0) return Share();
   const inference::ModelConfig& config = model.config();
   const uint64_t file = model.file().bytes().bytes().size();
   const uint64_t kv =
-      inference::KvCache::BytesFor(config, core::DType::kF16, static_cast<uint64_t>(positions));
+      inference::KvCache::BytesFor(config, kv_type, static_cast<uint64_t>(positions));
   const uint64_t rest =
       kProgramBytes + config.n_vocab * kTokenBytes + BufferBytes(config, threads_);
   const uint64_t needed = file + kv + prompt_cache_ + rest;
-  if (needed <= limit_) return OkStatus();
+  if (needed <= limit_) {
+    Share share(&limit_, [taken = taken_, kv](const void*) { *taken -= kv; });
+    if ((*taken_ += kv) <= limit_ - (needed - kv)) return share;
+    return BusyError("memory limit: no room beside the generations under way, try again later");
+  }
   return LimitError("memory limit: a text of " + std::to_string(positions) + " tokens needs " +
                     std::to_string(MiB(needed)) + " MiB (model " + std::to_string(MiB(file)) +
                     ", keys and values " + std::to_string(MiB(kv)) + ", prompt cache " +

@@ -26,6 +26,7 @@ struct BenchFlags {
   ModelOptions model;
   int64_t tokens = 0;
   int64_t repetitions = 5;
+  int64_t sessions = 1;
   int64_t records = 1000;
 };
 
@@ -59,11 +60,17 @@ Status RunOnEngine(Context& context, const BenchFlags& flags, EngineBench bench,
   BenchOptions options;
   options.tokens = flags.tokens > 0 ? flags.tokens : default_tokens;
   options.repetitions = flags.repetitions;
+  options.sessions = flags.sessions;
+  options.kv_type = flags.model.kv_type;
   SELVEDGE_ASSIGN_OR_RETURN(options.lora, ParseLora(flags.model.lora));
   SELVEDGE_ASSIGN_OR_RETURN(const Engine engine, OpenEngine(context, flags.model));
   SELVEDGE_ASSIGN_OR_RETURN(const auto values, bench(engine, options));
   Json report = {{field, Spread(values)}};
-  if (default_tokens > 0) report["tokens"] = options.tokens;
+  report["tokens"] = options.tokens;
+  if (bench == BenchDecode) {
+    report["sessions"] = options.sessions;
+    report["kv_type"] = options.kv_type;
+  }
   SELVEDGE_RETURN_IF_ERROR(AddCircumstances(engine, context, flags, &report));
   context.out.Report(report);
   return OkStatus();
@@ -73,6 +80,28 @@ struct Started {
   double ms = 0;           // from the start to the end
   double peak_rss_mb = 0;  // of the started process
 };
+
+// Which of 100 values is larger than 99 of them.
+double Percentile99(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[(values.size() * 99 + 99) / 100 - 1];
+}
+
+Status Swap(Context& context, const BenchFlags& flags) {
+  BenchOptions options;
+  options.repetitions = flags.repetitions;
+  SELVEDGE_ASSIGN_OR_RETURN(options.lora, ParseLora(flags.model.lora));
+  SELVEDGE_ASSIGN_OR_RETURN(Engine engine, OpenEngine(context, flags.model));
+  SELVEDGE_ASSIGN_OR_RETURN(const auto scratch, ScratchHome::Create());
+  SELVEDGE_ASSIGN_OR_RETURN(const SwapBench bench, BenchSwap(engine, scratch->path(), options));
+  Json report = {{"swap_ms", Spread(bench.from_disk)},
+                 {"memory_swap_ms", Spread(bench.from_memory)}};
+  report["swap_ms"]["p99"] = Percentile99(bench.from_disk);
+  report["memory_swap_ms"]["p99"] = Percentile99(bench.from_memory);
+  SELVEDGE_RETURN_IF_ERROR(AddCircumstances(engine, context, flags, &report));
+  context.out.Report(report);
+  return OkStatus();
+}
 
 // Runs this program with `arguments`, its stdout thrown away.
 Result<Started> RunSelf(const std::vector<std::string>& arguments) {
@@ -228,10 +257,9 @@ void AddBench(CommandLine* line) {
                 [flags](Context& context) {
                   return RunOnEngine(context, *flags, BenchPrefill, 512, "tokens_per_s");
                 });
-  CLI::App* swap = line->Add(group, "swap", "Time to load, check and publish a LoRA adapter.",
-                             "selvedge bench swap --lora me.gguf", [flags](Context& context) {
-                               return RunOnEngine(context, *flags, BenchSwap, 0, "swap_ms");
-                             });
+  CLI::App* swap = line->Add(group, "swap", "Time from another adapter being active to serving it.",
+                             "selvedge bench swap -m m.gguf -r 200",
+                             [flags](Context& context) { return Swap(context, *flags); });
   CLI::App* ingest = line->Add(group, "ingest", "Records per second into a scratch home.",
                                "selvedge bench ingest --records 1000",
                                [flags](Context& context) { return Ingest(context, *flags); });
@@ -245,6 +273,9 @@ void AddBench(CommandLine* line) {
   AddHugePages(prefill, &flags->model, "off");
   AddInt(decode, "-n,--tokens", &flags->tokens, 1, int64_t{1} << 30,
          "Tokens in a repetition (default 128)");
+  AddKvType(decode, &flags->model);
+  AddInt(decode, "--sessions", &flags->sessions, 1, 64,
+         "Sessions that decode at the same time (default 1)");
   AddInt(prefill, "-n,--tokens", &flags->tokens, 1, int64_t{1} << 30,
          "Tokens in a repetition (default 512)");
   for (CLI::App* app : {decode, prefill, swap, cold}) {

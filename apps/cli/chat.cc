@@ -115,6 +115,7 @@ Status Chat(Context& context, const ChatFlags& flags) {
   SELVEDGE_ASSIGN_OR_RETURN(Serving serving, OpenServing(context, flags.model));
   options.adapter = serving.adapter;
   options.lora = serving.lora;
+  options.kv_type = flags.model.kv_type;
   options.cancel = StopFlag();
   if (!context.out.json) {
     options.on_text = [&context](std::string_view piece) {
@@ -123,6 +124,7 @@ Status Chat(Context& context, const ChatFlags& flags) {
     };
   }
   CatchStopSignals();
+  SELVEDGE_RETURN_IF_ERROR(TakeUpPromptCache(context, flags.model, *serving.engine));
   std::vector<ChatMessage> messages;
   if (!flags.system.empty()) messages.push_back({"system", flags.system});
   const bool terminal = isatty(STDIN_FILENO) == 1;
@@ -143,6 +145,7 @@ Status Chat(Context& context, const ChatFlags& flags) {
       return result.status();
     }
   }
+  KeepPromptCache(context, flags.model, *serving.engine);
   if (StopExitCode() != 0) return CancelledError("chat: stopped by a signal");
   return OkStatus();
 }
@@ -161,6 +164,8 @@ void AddChat(CommandLine* line) {
   AddMemoryLimit(app, &flags->model);
   AddPower(app, &flags->model);
   AddHugePages(app, &flags->model, "auto");
+  AddKvType(app, &flags->model);
+  AddPromptCache(app, &flags->model);
   AddGenerationFlags(app, &flags->generation);
 }
 

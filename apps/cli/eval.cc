@@ -29,6 +29,7 @@ Status Eval(Context& context, const EvalFlags& flags) {
   SELVEDGE_ASSIGN_OR_RETURN(Serving serving, OpenServing(context, flags.model));
   options.adapter = serving.adapter;
   options.lora = serving.lora;
+  options.kv_type = flags.model.kv_type;
   SELVEDGE_ASSIGN_OR_RETURN(const EvalResult result, serving.engine->Eval(options));
   context.out.Report({{"documents", options.documents.size()},
                       {"tokens", result.tokens},
@@ -58,6 +59,7 @@ void AddEval(CommandLine* line) {
   AddInt(app, "-c,--ctx,--ctx-size", &flags->ctx, 0, int64_t{1} << 40,
          "Window in tokens (default: the model's context)");
   AddModelOption(app, &flags->model);
+  AddKvType(app, &flags->model);
   AddAdapterOptions(app, &flags->model);
 }
 

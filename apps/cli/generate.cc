@@ -18,7 +18,6 @@ struct GenerateFlags {
   std::string prompt;
   std::string file;
   bool parse_special = false;
-  bool prompt_cache = false;
 };
 
 Json ToJson(const GenerateResult& result) {
@@ -32,6 +31,8 @@ Json ToJson(const GenerateResult& result) {
           {"accepted_tokens", result.accepted_tokens},
           {"first_token_ms", result.first_token_ms},
           {"finish_reason", result.finish_reason},
+          {"context_full", result.context_full},
+          {"context_shifts", result.context_shifts},
           {"adapter_ids", result.adapter_ids}};
 }
 
@@ -39,6 +40,10 @@ std::string Summary(const GenerateResult& result) {
   std::string text = std::to_string(result.generated_tokens) + " tokens, " +
                      ShortNumber(result.tokens_per_s) + " tokens/s, first token after " +
                      ShortNumber(result.first_token_ms) + " ms, end: " + result.finish_reason;
+  if (result.context_full) text += " (the context is full)";
+  if (result.context_shifts > 0) {
+    text += ", context shifts: " + std::to_string(result.context_shifts);
+  }
   for (const std::string& id : result.adapter_ids) text += ", adapter " + id;
   return text;
 }
@@ -54,6 +59,7 @@ Status Generate(Context& context, const GenerateFlags& flags) {
   SELVEDGE_ASSIGN_OR_RETURN(Serving serving, OpenServing(context, flags.model));
   options.adapter = serving.adapter;
   options.lora = serving.lora;
+  options.kv_type = flags.model.kv_type;
   if (!context.out.json) {
     options.on_text = [&context](std::string_view piece) {
       context.out.Write(piece);
@@ -61,9 +67,9 @@ Status Generate(Context& context, const GenerateFlags& flags) {
     };
   }
   CatchStopSignals();
-  if (flags.prompt_cache) SELVEDGE_RETURN_IF_ERROR(serving.engine->LoadPromptCache().status());
+  SELVEDGE_RETURN_IF_ERROR(TakeUpPromptCache(context, flags.model, *serving.engine));
   SELVEDGE_ASSIGN_OR_RETURN(const GenerateResult result, serving.engine->Generate(options));
-  if (flags.prompt_cache) SELVEDGE_RETURN_IF_ERROR(serving.engine->SavePromptCache().status());
+  KeepPromptCache(context, flags.model, *serving.engine);
   if (context.out.json) {
     if (StopExitCode() == 0) context.out.Report(ToJson(result));
   } else {
@@ -89,11 +95,11 @@ void AddGenerate(CommandLine* line) {
   AddMemoryLimit(app, &flags->model);
   AddPower(app, &flags->model);
   AddHugePages(app, &flags->model, "off");
+  AddKvType(app, &flags->model);
   AddGenerationFlags(app, &flags->generation);
   app->add_flag("--parse-special", flags->parse_special,
                 "Special tokens written in the prompt are recognised");
-  app->add_flag("--prompt-cache", flags->prompt_cache,
-                "Keep what reading the prompt gave in the home, encrypted, for the next call");
+  AddPromptCache(app, &flags->model);
 }
 
 }  // namespace selvedge::cli

@@ -94,6 +94,16 @@ void AddHugePages(CLI::App* app, ModelOptions* options, const std::string& initi
       "Weights in huge pages of their own, faster for a copy in memory (default " + initial + ")");
 }
 
+void AddKvType(CLI::App* app, ModelOptions* options) {
+  AddChoice(app, "--kv-type", &options->kv_type, {"f16", "q8_0"},
+            "Keep keys and values as f16 (default) or, in half the memory, as q8_0");
+}
+
+void AddPromptCache(CLI::App* app, ModelOptions* options) {
+  app->add_flag("--prompt-cache", options->prompt_cache,
+                "Keep what reading prompts gave in the home, encrypted, for the next call");
+}
+
 Result<std::vector<LoraFile>> ParseLora(const std::vector<std::string>& values) {
   std::vector<LoraFile> files;
   for (const std::string& value : values) {
@@ -141,6 +151,21 @@ Result<Serving> OpenServing(const Context& context, const ModelOptions& options)
   }
   SELVEDGE_RETURN_IF_ERROR(serving.engine->AttachHome(serving.home.get()));
   return serving;
+}
+
+Status TakeUpPromptCache(const Context& context, const ModelOptions& options, Engine& engine) {
+  if (!options.prompt_cache) return OkStatus();
+  const Status taken = engine.LoadPromptCache().status();
+  if (taken.ok() || taken.code() == StatusCode::kUsage) return taken;
+  context.out.Note("the saved prompt cache is not used (" + taken.message() +
+                   "), a new one will be saved");
+  return OkStatus();
+}
+
+void KeepPromptCache(const Context& context, const ModelOptions& options, const Engine& engine) {
+  if (!options.prompt_cache) return;
+  const Status kept = engine.SavePromptCache().status();
+  if (!kept.ok()) context.out.Note("the prompt cache is not saved (" + kept.message() + ")");
 }
 
 Result<Engine> OpenEngine(const Context& context, const ModelOptions& options) {

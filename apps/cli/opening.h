@@ -31,6 +31,8 @@ struct ModelOptions {
   int64_t memory_limit_mb = 0;    // --memory-limit
   std::string huge_pages = "off";
   std::string power = "balanced";
+  std::string kv_type = "f16";    // --kv-type
+  bool prompt_cache = false;      // --prompt-cache
 };
 // `fallback` says in the help which model is used without the flag.
 void AddModelOption(CLI::App* app, ModelOptions* options,
@@ -40,6 +42,8 @@ void AddMemoryLimit(CLI::App* app, ModelOptions* options);
 void AddPower(CLI::App* app, ModelOptions* options);
 // `initial` is what holds without the flag: where weights lie pays for programs that run long.
 void AddHugePages(CLI::App* app, ModelOptions* options, const std::string& initial);
+void AddKvType(CLI::App* app, ModelOptions* options);
+void AddPromptCache(CLI::App* app, ModelOptions* options);
 
 // FILE[=SCALE]; the part after the last '=' counts only if it is a number.
 Result<std::vector<LoraFile>> ParseLora(const std::vector<std::string>& values);
@@ -55,6 +59,11 @@ struct Serving {
 // Without -m the home's model is used, and without a home the embedded one. A home that is not
 // there is an error only when an adapter id asks for it.
 Result<Serving> OpenServing(const Context& context, const ModelOptions& options);
+
+// With --prompt-cache: takes up what was saved in the home, and saves it. A cache that cannot be
+// read or written costs time only: that is said in one line. kUsage without a home.
+Status TakeUpPromptCache(const Context& context, const ModelOptions& options, Engine& engine);
+void KeepPromptCache(const Context& context, const ModelOptions& options, const Engine& engine);
 
 // The model alone, no home.
 Result<Engine> OpenEngine(const Context& context, const ModelOptions& options);

@@ -33,6 +33,10 @@ void AddGenerationFlags(CLI::App* app, GenerationFlags* flags) {
   AddInt(
       app, "--draft-max", &flags->draft_max, 0, 31,
       "Tokens guessed from repeated text and checked at once; 0 = none. The text stays the same");
+  app->add_flag("--context-shift", flags->context_shift,
+                "When the context is full, forget its older half and go on");
+  AddInt(app, "--keep", &flags->keep, -1, kMost,
+         "Tokens of the beginning that a shift keeps; -1 = the prompt (default 4)");
   AddTexts(app, "--stop,-r,--reverse-prompt", &flags->stop, "TEXT",
            "End before this text; may be repeated");
   CLI::Option* grammar = AddText(app, "--grammar,--grammar-file", &flags->grammar_file, "FILE",
@@ -55,6 +59,8 @@ Result<GenerateOptions> ToGenerateOptions(const GenerationFlags& flags) {
   options.sampling.seed = flags.seed;
   options.ignore_eos = flags.ignore_eos;
   options.draft_max = static_cast<int>(flags.draft_max);
+  options.context_shift = flags.context_shift;
+  options.n_keep = flags.keep;
   options.stop = flags.stop;
   if (!flags.grammar_file.empty()) {
     SELVEDGE_ASSIGN_OR_RETURN(options.grammar, ReadInput(flags.grammar_file, kMostGrammarBytes));

@@ -23,6 +23,8 @@ struct GenerationFlags {
   uint64_t seed = 0;
   bool ignore_eos = false;
   int64_t draft_max = GenerateOptions().draft_max;
+  bool context_shift = false;
+  int64_t keep = GenerateOptions().n_keep;
   std::vector<std::string> stop;
   std::string grammar_file;
   std::string schema_file;

@@ -20,9 +20,15 @@ void AddServe(CommandLine* line, ServeBody body) {
   AddMemoryLimit(app, &flags->model);
   AddPower(app, &flags->model);
   AddHugePages(app, &flags->model, "auto");
+  AddKvType(app, &flags->model);
+  AddPromptCache(app, &flags->model);
+  app->add_flag("--context-shift", flags->context_shift,
+                "When a context is full, forget its older half and go on");
   AddText(app, "--host", &flags->host, "ADDRESS",
           "Address to listen on (default 127.0.0.1); others need a key");
   AddInt(app, "--port", &flags->port, 0, 65535, "Port (default 8080); 0 takes a free one");
+  AddInt(app, "--parallel", &flags->parallel, 1, 16,
+         "Requests answered at once, sharing passes over the weights (default 4)");
   AddText(app, "--api-key-file", &flags->api_key_file, "FILE",
           "Requests must carry this bearer key: the file's first line");
 }

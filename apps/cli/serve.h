@@ -15,6 +15,8 @@ struct ServeFlags {
   std::string host = "127.0.0.1";
   int64_t port = 8080;
   std::string api_key_file;
+  int64_t parallel = 4;
+  bool context_shift = false;
 };
 
 using ServeBody = std::function<Status(Context&, const ServeFlags&)>;

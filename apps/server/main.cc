@@ -38,11 +38,15 @@ Status Serve(cli::Context& context, const cli::ServeFlags& flags) {
   ServerOptions options;
   options.host = flags.host;
   options.port = static_cast<int>(flags.port);
+  options.kv_type = flags.model.kv_type;
+  options.context_shift = flags.context_shift;
+  options.parallel = static_cast<int>(flags.parallel);
   options.cancel = cli::StopFlag();
   SELVEDGE_ASSIGN_OR_RETURN(options.api_key, ReadKey(flags.api_key_file));
   SELVEDGE_ASSIGN_OR_RETURN(const cli::Serving serving, cli::OpenServing(context, flags.model));
   options.adapter = serving.adapter;
   options.lora = serving.lora;
+  SELVEDGE_RETURN_IF_ERROR(cli::TakeUpPromptCache(context, flags.model, *serving.engine));
   SELVEDGE_ASSIGN_OR_RETURN(const std::unique_ptr<Server> server,
                             Server::Create(serving.engine.get(), serving.home.get(), options));
   cli::CatchStopSignals();
@@ -55,6 +59,7 @@ Status Serve(cli::Context& context, const cli::ServeFlags& flags) {
   while (!cli::StopFlag()->load()) std::this_thread::sleep_for(kLookForSignals);
   server->Stop();
   answering.join();
+  cli::KeepPromptCache(context, flags.model, *serving.engine);
   return CancelledError("serve: ended by a signal");
 }
 

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <mutex>
+#include <semaphore>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -15,7 +15,7 @@
 namespace selvedge::server {
 namespace {
 
-constexpr size_t kConnections = 16;  // served at once; further ones wait
+constexpr int kConnections = 16;  // served at once; further ones wait
 constexpr int kSecondsToRead = 10;
 constexpr size_t kRequestsPerConnection = 100;
 
@@ -63,7 +63,10 @@ int64_t Now() {
 class Server::Impl {
  public:
   Impl(const Engine* engine, Home* home, ServerOptions options)
-      : engine_(engine), home_(home), options_(std::move(options)) {}
+      : engine_(engine),
+        home_(home),
+        options_(std::move(options)),
+        generating_(options_.parallel) {}
 
   Status Bind();
   void Run() {
@@ -95,7 +98,7 @@ class Server::Impl {
   const ServerOptions options_;
   httplib::Server http_;
   int port_ = 0;
-  std::mutex generating_;  // one at a time gets all cores; the others wait their turn
+  std::counting_semaphore<kConnections> generating_;
   std::atomic<int64_t> answers_{0};
   std::atomic<bool> ended_{false};
 };
@@ -171,9 +174,12 @@ Answer Server::Impl::NewAnswer(const Request& request) {
 }
 
 Result<GenerateResult> Server::Impl::Generate(const Request& request) {
-  const std::lock_guard<std::mutex> turn(generating_);
-  return request.endpoint == Endpoint::kChat ? engine_->Chat(request.messages, request.options)
-                                             : engine_->Generate(request.options);
+  generating_.acquire();
+  Result<GenerateResult> result = request.endpoint == Endpoint::kChat
+                                      ? engine_->Chat(request.messages, request.options)
+                                      : engine_->Generate(request.options);
+  generating_.release();
+  return result;
 }
 
 void Server::Impl::Complete(Endpoint endpoint, const httplib::Request& request,
@@ -184,6 +190,8 @@ void Server::Impl::Complete(Endpoint endpoint, const httplib::Request& request,
   if (!read.ok()) return SendError(response, read.status());
   read->options.cancel = options_.cancel;
   read->options.lora = options_.lora;
+  read->options.kv_type = options_.kv_type;
+  read->options.context_shift = options_.context_shift;
   const Answer answer = NewAnswer(*read);
   if (read->stream) return Stream(*read, answer, response);
   const Result<GenerateResult> result = Generate(*read);

@@ -25,6 +25,9 @@ struct ServerOptions {
   std::string api_key;                        // empty: none is asked for
   std::string adapter = "active";             // of requests that name none
   std::vector<LoraFile> lora;                 // applied to every request
+  std::string kv_type = "f16";                // how keys and values are kept
+  bool context_shift = false;                 // whether a full context goes on
+  int parallel = 4;                           // generations at once, 1 or more; further ones wait
   const std::atomic<bool>* cancel = nullptr;  // ends generations under way
 };
 

@@ -14,19 +14,29 @@ namespace selvedge {
 struct BenchOptions {
   int64_t tokens = 128;
   int64_t repetitions = 5;
+  int64_t sessions = 1;          // decoding at the same time, 1 to 64
+  std::string kv_type = "f16";   // as in GenerateOptions
   std::string adapter = "none";  // registry id, "active" or "none"
   std::vector<LoraFile> lora;
 };
 
-// Tokens per second of greedy decoding of `tokens` tokens after a prompt of <s> alone.
+// Tokens per second of greedy decoding of `tokens` tokens after a prompt of <s> alone; with several
+// sessions, of all of them together, each with an adapter set of its own.
 Result<std::vector<double>> BenchDecode(const Engine& engine, const BenchOptions& options);
 
 // Prompt tokens per second of `tokens` tokens in one go.
 Result<std::vector<double>> BenchPrefill(const Engine& engine, const BenchOptions& options);
 
-// Milliseconds to read the LoRA files of `options`, check them against the model and publish the
-// set. kUsage without a file.
-Result<std::vector<double>> BenchSwap(const Engine& engine, const BenchOptions& options);
+// Milliseconds from another adapter being active in the home's registry to its being served.
+struct SwapBench {
+  // Read from the disk: signature and digests checked, bound to the model. In page cache.
+  std::vector<double> from_disk;
+  std::vector<double> from_memory;  // served lately: EngineOptions::kept_adapters
+};
+
+// Swaps between two adapters in a new home at `home`, which must not exist. They are options.lora,
+// one file, or one made up: rank 8 on all linear layers.
+Result<SwapBench> BenchSwap(Engine& engine, const std::string& home, const BenchOptions& options);
 
 struct TrainBenchOptions {
   bool dp = true;  // B trained, clipped and noised; false: A and B trained, no privacy

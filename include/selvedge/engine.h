@@ -1,9 +1,9 @@
 #pragma once
 // Inference: a base model, and generations on it with the adapters of a home or of files.
 //
-// Engine is safe to use from several threads; each Generate call is its own session. An adapter
-// published while a generation runs is used by the next one: a generation keeps the set it started
-// with.
+// Engine is safe to use from several threads; each Generate call is its own session, and calls at
+// the same time share the passes over the weights. An adapter published while a generation runs is
+// used by the next one: a generation keeps the set it started with.
 
 #include <atomic>
 #include <cstdint>
@@ -69,6 +69,13 @@ struct GenerateOptions {
   // Where the text repeats itself, up to so many next tokens are guessed from it and checked in one
   // pass; 0 to 31. What is generated is the same for every value, under every sampling.
   int draft_max = 0;
+  // How keys and values are kept: "f16", or "q8_0" in half the memory, a little less exactly.
+  std::string kv_type = "f16";
+  // A full context ends a generation, unless this is set: then the first n_keep tokens (-1 = the
+  // prompt, at most half of the context) and the newer half of the others are read again as a text
+  // of their own, and it goes on from there. The older half is forgotten.
+  bool context_shift = false;
+  int64_t n_keep = 4;
   // Looked at before every token; true ends the generation as "cancelled" (also from a signal
   // handler).
   const std::atomic<bool>* cancel = nullptr;
@@ -87,6 +94,8 @@ struct GenerateResult {
   int64_t accepted_tokens = 0;           // ... and right
   double first_token_ms = 0;             // from the call to the first generated token
   std::string finish_reason;             // "stop" | "length" | "cancelled"
+  bool context_full = false;             // "length": not for n_predict, but for the context
+  int64_t context_shifts = 0;            // times that the older half was forgotten
   std::vector<std::string> adapter_ids;  // registry ids or file names of what was applied
 };
 
@@ -98,6 +107,7 @@ struct ChatMessage {
 struct EvalOptions {
   std::vector<std::string> documents;  // each scored on its own, after <s>
   int64_t n_ctx = 0;                   // window length; 0 = from the model
+  std::string kv_type = "f16";         // as in GenerateOptions
   std::string adapter = "none";
   std::vector<LoraFile> lora;
 };
@@ -145,10 +155,15 @@ struct EngineOptions {
   int64_t memory_limit_mb = 0;
   HugePages huge_pages = HugePages::kOff;
   PowerMode power = PowerMode::kBalanced;
+  // So many adapters of the home that were served last stay in memory, so that they can be served
+  // again at once; each takes about twice the size of its matrices.
+  int kept_adapters = 2;
 };
 
 class Engine {
  public:
+  static constexpr char kEmbedded[] = "embedded:default";  // ModelInfo::path of the built-in model
+
   // kNotFound, kIo, kFormat, kLimit, kIncompatible as the file deserves.
   static Result<Engine> Open(const EngineOptions& options);
 
@@ -176,9 +191,16 @@ class Engine {
   Result<GenerateResult> Chat(const std::vector<ChatMessage>& messages,
                               const GenerateOptions& options) const;
 
+  // All of them at the same time, as so many threads would call Generate; outcomes in order. Where
+  // several are decoding, one pass over the weights serves the next token of each, whatever their
+  // adapters, and each text is what Generate gives. on_text is called from other threads, for one
+  // request by one thread at a time.
+  std::vector<Result<GenerateResult>> GenerateTogether(
+      const std::vector<GenerateOptions>& requests) const;
+
   // Writes the prompt cache into the attached home, encrypted with its key, in place of what was
   // there for this model; LoadPromptCache takes it up again. Both give the number of bytes. kUsage
-  // without a home, kIo, kAuth if the file was tampered with.
+  // without a home, kIo, kAuth if the file is damaged or was tampered with.
   Result<int64_t> SavePromptCache() const;
   Result<int64_t> LoadPromptCache();
 

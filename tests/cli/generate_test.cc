@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -89,6 +90,46 @@ TEST(Generate, EndsWithTheContextAtTheLatest) {  // H02
       Generate(sandbox, {"-p", "a", "-n", "2147483648", "-c", "24", "--ignore-eos"}).Json();
   EXPECT_EQ(huge["text"], report["text"]);
   EXPECT_GT(info["context_length"], 24);
+}
+
+TEST(Generate, ShiftsTheContextOnlyWhenAsked) {
+  const Sandbox sandbox;
+  const auto shifted = Generate(sandbox, {"-p", "a", "-n", "60", "-c", "24", "--ignore-eos",
+                                          "--context-shift", "--keep", "2"})
+                           .Json();
+  EXPECT_EQ(shifted["generated_tokens"], 60);
+  EXPECT_GT(shifted["context_shifts"], 1);
+  EXPECT_EQ(shifted["context_full"], false);
+  const auto ended =
+      sandbox.Run({"generate", "-p", "a", "-n", "60", "-c", "24", "--ignore-eos", "--temp", "0"});
+  EXPECT_EQ(ended.exit_code, 0);
+  EXPECT_NE(ended.err.find("the context is full"), std::string::npos) << ended.err;
+}
+
+TEST(Generate, ADamagedPromptCacheIsSaidAndReplaced) {
+  Sandbox sandbox;
+  sandbox.environment["SELVEDGE_HOME"] = sandbox.path("home");
+  ASSERT_EQ(sandbox.Run({"init"}).exit_code, 0);
+  const std::vector<std::string> arguments = {"generate", "-p", "The sea lay still", "-n",    "4",
+                                              "--temp",   "0",  "--prompt-cache",    "--json"};
+  const auto first = sandbox.Run(arguments);
+  ASSERT_EQ(first.exit_code, 0) << first.err;
+  std::filesystem::path cache;
+  for (const auto& file :
+       std::filesystem::directory_iterator(sandbox.path("home") + "/checkpoints")) {
+    cache = file.path();
+  }
+  const auto size = std::filesystem::file_size(cache);
+  for (const auto cut : {size - 1, size / 2, size_t{9}, size_t{0}}) {
+    EXPECT_EQ(sandbox.Run(arguments).Json()["cached_tokens"], first.Json()["prompt_tokens"]);
+    std::filesystem::resize_file(cache, cut);
+    const auto again = sandbox.Run(arguments);
+    EXPECT_EQ(again.exit_code, 0) << again.err;
+    EXPECT_EQ(again.Json()["text"], first.Json()["text"]);
+    EXPECT_EQ(again.Json()["cached_tokens"], 0);
+    EXPECT_EQ(std::count(again.err.begin(), again.err.end(), '\n'), 1) << again.err;
+    EXPECT_NE(again.err.find("prompt cache"), std::string::npos) << again.err;
+  }
 }
 
 TEST(Generate, GeneratesNothingForZero) {  // H02

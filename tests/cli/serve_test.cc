@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <thread>
+
 #include "tests/cli/command.h"
 #include "tests/cli/http.h"
 
@@ -55,6 +57,26 @@ TEST(Serve, StreamsTheSameTextInPieces) {
   EXPECT_EQ(text, whole);
   EXPECT_GT(pieces, 2);
   EXPECT_NE(reply.body.find("data: [DONE]"), std::string::npos);
+}
+
+TEST(Serve, RequestsAtTheSameTimeGetTheTextsThatTheyGetAlone) {
+  const Sandbox sandbox;
+  Serving server(sandbox, {"--parallel", "3"});
+  const auto body = [](int i) {
+    return nlohmann::json{
+        {"prompt", "The sea " + std::to_string(i)}, {"max_tokens", 40}, {"temperature", 0}}
+        .dump();
+  };
+  std::vector<std::string> alone(6), together(6);
+  const auto ask = [&](int i) {
+    return server.Post("/v1/completions", body(i)).Json()["choices"][0]["text"].get<std::string>();
+  };
+  for (int i = 0; i < 6; ++i) alone[i] = ask(i);
+  std::vector<std::thread> clients;
+  for (int i = 0; i < 6; ++i) clients.emplace_back([&, i] { together[i] = ask(i); });
+  for (std::thread& client : clients) client.join();
+  EXPECT_EQ(together, alone);
+  EXPECT_NE(alone[0], alone[1]);
 }
 
 TEST(Serve, HostileRequestsAreRefused) {

@@ -1,5 +1,6 @@
 // Activations while generations run (H07, C26 of the list of faults): a generation keeps the
-// adapter it began with, whole; the next one has what is active then.
+// adapter it began with, whole; the next one has what is active then. SELVEDGE_SWAP_ROUNDS says how
+// many; ./dev tsan asks for 10,000.
 
 #include <selvedge/adapters.h>
 #include <selvedge/engine.h>
@@ -8,6 +9,8 @@
 
 #include <atomic>
 #include <cmath>
+#include <cstdlib>
+#include <memory>
 #include <set>
 #include <thread>
 
@@ -18,7 +21,12 @@
 namespace selvedge {
 namespace {
 
-constexpr int kSwaps = 24, kReaders = 3;
+constexpr int kReaders = 3;
+
+int Swaps() {
+  const char* rounds = std::getenv("SELVEDGE_SWAP_ROUNDS");
+  return rounds == nullptr ? 200 : std::max(1, std::atoi(rounds));
+}
 
 class EngineSwap : public HomeTest {
  protected:
@@ -97,17 +105,55 @@ TEST_F(EngineSwap, EveryTextIsOfOneAdapterThroughout) {
   // As another process would: through a handle of its own.
   Result<Home> other = Home::Open(options_.path, options_.key);
   EXPECT_TRUE(other.ok()) << other.status().message();
-  for (int swap = 0; other.ok() && swap < kSwaps; ++swap) {
+  std::vector<std::weak_ptr<const inference::AdapterSet>> sets;
+  const int swaps = Swaps();
+  for (int swap = 0; other.ok() && swap < swaps; ++swap) {
     const Status used = other->UseAdapter(ids_[static_cast<size_t>(swap) % ids_.size()]);
     EXPECT_TRUE(used.ok()) << used.message();
+    // Most adapters are found in memory, some are read again.
+    if (swap % 16 == 0) engine_->impl()->ForgetLoaded();
+    const auto set = engine_->impl()->Adapters("active", {});
+    ASSERT_TRUE(set.ok()) << set.status().message();
+    sets.push_back(*set);
+    if (swap % 8 != 0) continue;
     const int before = texts;
     while (texts < before + 2) std::this_thread::yield();
   }
   done = true;
   for (std::thread& reader : readers) reader.join();
   EXPECT_EQ(torn, 0);
+  engine_->impl()->ForgetLoaded();
+  std::set<const inference::AdapterSet*> alive;
+  for (const auto& set : sets) alive.insert(set.lock().get());
+  alive.erase(nullptr);
+  EXPECT_LE(alive.size(), 1u) << "sets that are no longer served are still in memory";
   ASSERT_TRUE(home_->UseAdapter("none").ok());
   EXPECT_TRUE(Generate()->adapter_ids.empty());
+}
+
+TEST_F(EngineSwap, AnAdapterInMemoryIsStillAskedForInTheRegistry) {
+  ASSERT_TRUE(home_->UseAdapter(ids_[0]).ok());
+  ASSERT_TRUE(Generate().ok());
+  GenerateOptions options;
+  options.prompt = "The harbour";
+  options.n_predict = 1;
+  options.adapter = ids_[0];
+  ASSERT_TRUE(engine_->Generate(options).ok());
+  ASSERT_TRUE(home_->UseAdapter("none").ok());
+  ASSERT_TRUE(home_->RemoveAdapter(ids_[0]).ok());
+  EXPECT_EQ(engine_->Generate(options).status().code(), StatusCode::kNotFound);
+}
+
+TEST_F(EngineSwap, KeepsNoMoreAdaptersThanItMay) {
+  EngineOptions options;
+  options.threads = 1;
+  options.kept_adapters = 0;
+  Result<Engine> engine = Engine::Open(options);
+  ASSERT_TRUE(engine.ok() && engine->AttachHome(&*home_).ok());
+  std::weak_ptr<const inference::AdapterSet> first = *engine->impl()->Adapters(ids_[0], {});
+  EXPECT_FALSE(first.expired());
+  EXPECT_TRUE(engine->impl()->Adapters(ids_[1], {}).ok());
+  EXPECT_TRUE(first.expired());
 }
 
 }  // namespace

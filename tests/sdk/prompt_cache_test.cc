@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <filesystem>
 #include <fstream>
+#include <functional>
 
 #include "adapters/store.h"
 #include "sdk/engine_impl.h"
@@ -67,6 +69,13 @@ class PromptCacheTest : public HomeTest {
     return result.ok() ? *result : GenerateResult{};
   }
   std::string Path(const std::string& name) const { return (root_ / name).string(); }
+  int SavedCaches() const {
+    int count = 0;
+    for (const auto& file : std::filesystem::directory_iterator(root_ / "home" / "checkpoints")) {
+      count += file.path().filename().string().starts_with("prompt-cache-");
+    }
+    return count;
+  }
 };
 
 TEST_F(PromptCacheTest, TheSamePromptIsReadOnce) {
@@ -185,19 +194,55 @@ TEST_F(PromptCacheTest, ASavedCacheHoldsNothingInTheOpenAndIsNotTakenWhenChanged
   EXPECT_EQ(engine.LoadPromptCache().status().code(), StatusCode::kAuth);
 }
 
+TEST_F(PromptCacheTest, GoesWhenRecordsGoOrConsentIsWithdrawn) {
+  Make();
+  ASSERT_TRUE(home_->Ingest("notes", RecordFormat::kText, "a note about the boats\n", "").ok());
+  const GenerateOptions options = Options(LongPrompt(30));
+  const std::vector<std::function<Status()>> removals = {
+      [&] { return home_->DeleteRecords({}).status(); },
+      [&] { return home_->Revoke("notes", "personalization"); }};
+  for (const auto& remove : removals) {
+    Engine engine = OpenEngine();
+    ASSERT_TRUE(engine.AttachHome(&*home_).ok());
+    Run(engine, options);
+    ASSERT_GT(*engine.SavePromptCache(), 0);
+    ASSERT_EQ(SavedCaches(), 1);
+    ASSERT_TRUE(remove().ok());
+    EXPECT_EQ(SavedCaches(), 0);
+    // A running engine forgets too, and does not write back what it held.
+    GenerateOptions active = options;
+    active.adapter = "active";
+    EXPECT_EQ(Run(engine, active).cached_tokens, 0);
+  }
+  Engine engine = OpenEngine();
+  ASSERT_TRUE(engine.AttachHome(&*home_).ok());
+  Run(engine, options);
+  ASSERT_TRUE(home_->Grant("notes", "personalization", 0).ok());
+  ASSERT_TRUE(home_->Revoke("notes", "personalization").ok());
+  ASSERT_TRUE(engine.SavePromptCache().ok());
+  Engine later = OpenEngine();
+  ASSERT_TRUE(later.AttachHome(&*home_).ok());
+  ASSERT_TRUE(later.LoadPromptCache().ok());
+  EXPECT_EQ(Run(later, options).cached_tokens, 0);
+}
+
 TEST(PromptCacheBytes, WhatIsNotItsOwnIsRefusedWhole) {
   inference::PromptCache cache(uint64_t{1} << 20);
+  inference::ModelConfig config;
+  config.n_layers = config.n_kv_heads = 1;
+  config.head_dim = 32;
+  config.n_vocab = 10;
   const std::vector<uint8_t> empty = cache.Serialize();
-  EXPECT_TRUE(cache.Restore(empty, 64, 10).ok());
+  EXPECT_TRUE(cache.Restore(empty, config).ok());
   for (size_t n = 0; n < empty.size(); ++n) {
-    EXPECT_EQ(cache.Restore(std::span(empty).first(n), 64, 10).code(), StatusCode::kFormat) << n;
+    EXPECT_EQ(cache.Restore(std::span(empty).first(n), config).code(), StatusCode::kFormat) << n;
   }
   std::vector<uint8_t> longer = empty;
   longer.push_back(0);
-  EXPECT_EQ(cache.Restore(longer, 64, 10).code(), StatusCode::kFormat);
+  EXPECT_EQ(cache.Restore(longer, config).code(), StatusCode::kFormat);
   std::vector<uint8_t> many = empty;
   many[8] = 0xFF;  // 255 entries that are not there
-  EXPECT_EQ(cache.Restore(many, 64, 10).code(), StatusCode::kFormat);
+  EXPECT_EQ(cache.Restore(many, config).code(), StatusCode::kFormat);
   EXPECT_EQ(cache.bytes(), 0u);
 }
 
