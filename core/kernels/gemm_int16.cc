@@ -27,6 +27,16 @@ struct Panel {
 constexpr size_t kPanelValues = kPanelDepth * kMaxTileCols;
 constexpr size_t kPanelScales = kInt16Chunks * kMaxTileCols;
 
+// Columns [first, first + cols) of a row are about to be read: asks the caches for them now, while
+// there is something to multiply.
+inline void ReadAhead(const WeightView& w, size_t row, size_t first, size_t cols) {
+  if (row >= w.rows || first >= w.cols) return;
+  constexpr size_t kLine = 64;
+  const uint8_t* at = w.row(row) + first * w.row_bytes / w.cols;
+  const uint8_t* end = w.row(row) + std::min(w.cols, first + cols) * w.row_bytes / w.cols;
+  for (; at < end; at += kLine) __builtin_prefetch(at, 0, 2);
+}
+
 // Forward: columns of C are rows of W; the summed dimension is K.
 struct ForwardWeight {
   const KernelTable& table;
@@ -51,6 +61,7 @@ struct ForwardWeight {
       } else {
         dequantize(w.row(s.first_col + i), s.first_depth, row, s.depth);
         t.round_chunks(row, s.depth, out, scales);
+        ReadAhead(w, s.first_col + t.tile_cols + i, s.first_depth, s.depth);
       }
       for (size_t c = 0; c < chunks; ++c) panel.scales[c * t.tile_cols + i] = scales[c];
     }
@@ -79,6 +90,7 @@ struct InputGradWeight {
       const size_t rows = std::min(kInt16Chunk, s.depth - first);
       for (size_t p = 0; p < rows; ++p) {
         dequantize(w.row(s.first_depth + first + p), s.first_col, row, s.cols);
+        ReadAhead(w, s.first_depth + first + p, s.first_col + s.cols, group_cols());
         for (size_t i = 0; i < tiles; ++i) {
           std::memcpy(chunk + (i * kInt16Chunk + p) * tile, row + i * tile, tile * sizeof(float));
         }
