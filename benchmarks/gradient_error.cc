@@ -52,10 +52,10 @@ Result<Setup> Prepare(const char* path, size_t rows) {
 std::vector<float> Gradient(const Setup& s, size_t rows, core::ThreadPool& pool,
                             kernels::GemmPrecision precision) {
   std::vector<float> gradient;
-  GradientPass pass(*s.model, s.layout, {rows, 1, 0, 0}, pool, precision);
+  GradientPass pass(*s.model, s.layout, {rows, 1, 0, 0}, pool, precision, /*seed=*/0);
   const std::vector<uint32_t> all = {0};
   pass.Run(
-      s.groups, all, {}, s.trained, [] { return false; },
+      s.groups, all, /*step=*/0, {}, s.trained, [] { return false; },
       [&](const GroupResult& group) {
         gradient.assign(group.gradient.begin(), group.gradient.end());
       });

@@ -32,6 +32,8 @@ struct Group {
   std::vector<Example> examples;
 };
 
+enum class Optimizer : uint8_t { kAdam, kSgd };  // kSgd: with momentum 0.9
+
 struct Config {
   uint32_t rank = 8;
   float alpha = 16;
@@ -43,8 +45,10 @@ struct Config {
   bool dp = true;
   privacy::PrivacyPlan
       plan;                  // steps, q, sigma, C; without dp only steps and sampling_rate are used
-  double learning_rate = 0;  // 0 = the trainer's default
-  uint64_t seed = 0;         // initialisation of A and, without dp, sampling
+  Optimizer optimizer = Optimizer::kAdam;
+  double learning_rate = 0;  // 0 = the trainer's default; kSgd has none
+  double dropout = 0;        // share of an adapted layer's inputs that its adapter does not see
+  uint64_t seed = 0;         // initialisation of A, dropout and, without dp, sampling
   int threads = 0;
   int64_t memory_limit_mb = 0;
   bool exact_f32 = false;  // products with the base in f32 also where 16-bit integers are faster

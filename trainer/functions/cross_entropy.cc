@@ -31,6 +31,7 @@ double LossOfRow(size_t target, size_t vocab, float* logits, float* scale,
 // them. Where a sequence is cut depends on nothing but itself: each piece is one product of the
 // adapter.
 constexpr size_t kLabelPiece = 128;
+constexpr uint64_t kNextSequence = 0x9e3779b97f4a7c15u;
 static_assert(kLabelPiece <= LabelChunk(1));
 
 struct LabelPieces {
@@ -46,8 +47,10 @@ LabelPieces CutLabels(const MicroBatch& batch) {
     for (size_t s = slot.begin; s < slot.end; ++s) {
       uint32_t end = label;
       while (end < batch.label_rows.size() && batch.label_rows[end] < batch.segments[s].end) ++end;
-      for (; label < end; label = out.pieces.back().end) {
-        out.pieces.push_back({label, std::min<uint32_t>(label + kLabelPiece, end)});
+      // Each piece is a sequence of its own for dropout.
+      uint64_t sequence = batch.segments[s].sequence;
+      for (; label < end; label = out.pieces.back().end, sequence += kNextSequence) {
+        out.pieces.push_back({label, std::min<uint32_t>(label + kLabelPiece, end), sequence});
       }
     }
     out.slots.push_back(
@@ -61,7 +64,8 @@ LabelPieces Chunk(const LabelPieces& all, uint32_t first, uint32_t last) {
   LabelPieces out;
   const uint32_t row = all.pieces[first].begin;
   for (uint32_t i = first; i < last; ++i) {
-    out.pieces.push_back({all.pieces[i].begin - row, all.pieces[i].end - row});
+    out.pieces.push_back(
+        {all.pieces[i].begin - row, all.pieces[i].end - row, all.pieces[i].sequence});
   }
   for (const Slot& slot : all.slots) {
     const uint32_t begin = std::clamp(slot.begin, first, last) - first;

@@ -35,6 +35,7 @@ struct Tape {
   const std::function<bool()>* should_stop = nullptr;                   // null: never
   const MicroBatch* batch = nullptr;
   TensorPool* tensors = nullptr;  // null: LibTorch's own allocator
+  uint64_t dropout_seed = 0;      // of this step
   size_t recomputed_layers = 0;   // the first ones, run again in the backward pass
   // Of every position of the batch; the second for local layers.
   const inference::RotaryAngles* angles = nullptr;

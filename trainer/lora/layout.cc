@@ -29,6 +29,7 @@ Result<LoraLayout> LoraLayout::Create(const inference::Model& model, const Confi
   layout.rank_ = config.rank;
   layout.alpha_ = config.alpha;
   layout.freeze_a_ = config.freeze_a;
+  layout.dropout_ = config.dropout;
   if (!std::isfinite(config.alpha) || config.alpha <= 0) {
     return UsageError("training: alpha: got " + std::to_string(config.alpha) + ", must be above 0");
   }

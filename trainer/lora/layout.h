@@ -39,6 +39,7 @@ class LoraLayout {
   size_t rank() const { return rank_; }
   float scale() const { return alpha_ / static_cast<float>(rank_); }
   bool freeze_a() const { return freeze_a_; }
+  double dropout() const { return dropout_; }
   size_t trained() const { return trained_; }  // P
   size_t frozen() const { return frozen_; }
   const std::vector<LoraTarget>& targets() const { return targets_; }
@@ -56,6 +57,7 @@ class LoraLayout {
   size_t rank_ = 0;
   float alpha_ = 0;
   bool freeze_a_ = true;
+  double dropout_ = 0;
   size_t trained_ = 0;
   size_t frozen_ = 0;
   std::vector<LoraTarget> targets_;

@@ -23,11 +23,6 @@ void MoveMoments(const AdamOptions& options, std::span<const float> gradient,
   }
 }
 
-// The weight of the average so far against the newest iterate.
-double KeepOfAverage(const AdamOptions& options, int64_t updates) {
-  return 1 - 1 / (1 + options.average_window * static_cast<double>(updates - 1));
-}
-
 // What Adam multiplies the first moment by, bias correction included.
 double Gain(const AdamOptions& options, double learning_rate, double root, int64_t updates) {
   const double correction = 1 - std::pow(options.beta1, static_cast<double>(updates));
@@ -37,7 +32,7 @@ double Gain(const AdamOptions& options, double learning_rate, double root, int64
 // weights -= gain(i) * first moment; then the average.
 template <typename GainOf>
 Status MoveWeights(const AdamOptions& options, const GainOf& gain, OptimizerState* state) {
-  const double keep = KeepOfAverage(options, state->updates);
+  const double keep = KeepOfAverage(options.average_window, state->updates);
   for (size_t i = 0; i < state->weights.size(); ++i) {
     const double step = gain(i) * state->first_moment[i];
     state->weights[i] = static_cast<float>(state->weights[i] - step);
@@ -51,6 +46,10 @@ Status MoveWeights(const AdamOptions& options, const GainOf& gain, OptimizerStat
 }
 
 }  // namespace
+
+double KeepOfAverage(double window, int64_t updates) {
+  return 1 - 1 / (1 + window * static_cast<double>(updates - 1));
+}
 
 OptimizerState OptimizerState::Start(std::vector<float> weights) {
   OptimizerState state;

@@ -39,6 +39,9 @@ struct AdamOptions {
   double average_window = 0.25;
 };
 
+// The weight of the average so far against the newest iterate.
+double KeepOfAverage(double window, int64_t updates);
+
 // The mean of the groups' label losses' gradients, with no noise: for training without privacy.
 class MeanGradient {
  public:

@@ -5,7 +5,7 @@
 namespace selvedge::trainer {
 namespace {
 
-void Append(const Example& example, size_t rows, MicroBatch* batch) {
+void Append(const Example& example, size_t rows, uint64_t sequence, MicroBatch* batch) {
   const auto begin = static_cast<uint32_t>(batch->rows());
   for (size_t t = 0; t < rows; ++t) {
     batch->tokens.push_back(example.tokens[t]);
@@ -14,7 +14,7 @@ void Append(const Example& example, size_t rows, MicroBatch* batch) {
     batch->label_rows.push_back(begin + static_cast<uint32_t>(t));
     batch->targets.push_back(example.tokens[t + 1]);
   }
-  batch->segments.push_back({begin, begin + static_cast<uint32_t>(rows)});
+  batch->segments.push_back({begin, begin + static_cast<uint32_t>(rows), sequence});
 }
 
 }  // namespace
@@ -50,7 +50,8 @@ bool Packer::Next(size_t max_rows, size_t max_slots, MicroBatch* batch) {
       if (rows == 0 || step_ % example.turns != example.turn) continue;
       full = !batch->segments.empty() && batch->rows() + rows > max_rows;
       if (full) break;
-      Append(example, rows, batch);
+      const uint64_t sequence = (uint64_t{sampled_[group_]} << 20) + example_;
+      Append(example, rows, sequence, batch);
     }
     const auto last = static_cast<uint32_t>(batch->segments.size());
     if (!full || last > first) {

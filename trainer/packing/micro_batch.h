@@ -17,6 +17,7 @@ namespace selvedge::trainer {
 struct Segment {
   uint32_t begin = 0;
   uint32_t end = 0;
+  uint64_t sequence = 0;  // a number of its own among all sequences of all groups
   size_t length() const { return end - begin; }
 };
 

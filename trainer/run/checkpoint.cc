@@ -122,6 +122,7 @@ core::Sha256Digest Fingerprint(const inference::Model& model, const std::vector<
   }
   hash.UpdateU64(config.freeze_a).UpdateU64(config.dp).UpdateU64(Bits(config.learning_rate));
   hash.UpdateU64(config.seed).UpdateU64(config.exact_f32);
+  hash.UpdateU64(static_cast<uint64_t>(config.optimizer)).UpdateU64(Bits(config.dropout));
   HashPlan(config.plan, &hash);
   hash.UpdateU64(groups.size());
   for (const Group& group : groups) {

@@ -3,18 +3,26 @@
 #include <algorithm>
 #include <numeric>
 
+#include "core/seeded_random.h"
 #include "trainer/functions/decoder.h"
 #include "trainer/functions/tensor_pool.h"
 
 namespace selvedge::trainer {
+namespace {
+
+constexpr uint64_t kDropoutStream = 0x64726f70;
+
+}  // namespace
+
 GradientPass::GradientPass(const inference::Model& model, const LoraLayout& layout,
                            const MemoryPlan& memory, core::ThreadPool& pool,
-                           kernels::GemmPrecision precision)
+                           kernels::GemmPrecision precision, uint64_t seed)
     : model_(model),
       layout_(layout),
       memory_(memory),
       pool_(pool),
       precision_(precision),
+      seed_(seed),
       tensors_(std::make_unique<TensorPool>(memory.max_rows)) {}
 
 GradientPass::~GradientPass() = default;
@@ -33,6 +41,7 @@ bool GradientPass::Run(const std::vector<Group>& groups, std::span<const uint32_
                        const std::function<void(const GroupResult&)>& on_group) {
   Packer packer(groups, sampled, step);
   MicroBatch batch;
+  step_ = step;
   open_.clear();
   while (packer.Next(memory_.max_rows, memory_.max_slots, &batch)) {
     if (should_stop()) return false;
@@ -43,7 +52,7 @@ bool GradientPass::Run(const std::vector<Group>& groups, std::span<const uint32_
     }
     HandOut(batch, on_group);
   }
-  tensors_->Release();  // the update needs memory of its own
+  if (!memory_.keeps_tensors) tensors_->Release();  // the update needs memory of its own
   return true;
 }
 
@@ -84,6 +93,8 @@ Tape GradientPass::MakeTape(const MicroBatch& batch, const std::vector<float>& f
   tape.batch = &batch;
   tape.tensors = tensors_.get();
   tape.recomputed_layers = memory_.recomputed_layers;
+  tape.dropout_seed =
+      core::SeededRandom(seed_, kDropoutStream + static_cast<uint64_t>(step_)).NextU64();
   tape.angles = &angles_;
   tape.local_angles = &local_angles_;
   tape.frozen = frozen.data();

@@ -23,9 +23,10 @@ struct GroupResult {
 
 class GradientPass {
  public:
-  // All must outlive the pass. The plan's sizes have no influence on results.
+  // All must outlive the pass. The plan's sizes have no influence on results; `seed` is that of
+  // dropout.
   GradientPass(const inference::Model& model, const LoraLayout& layout, const MemoryPlan& memory,
-               core::ThreadPool& pool, kernels::GemmPrecision precision);
+               core::ThreadPool& pool, kernels::GemmPrecision precision, uint64_t seed);
 
   ~GradientPass();
 
@@ -62,6 +63,8 @@ class GradientPass {
   MemoryPlan memory_;
   core::ThreadPool& pool_;
   kernels::GemmPrecision precision_;
+  uint64_t seed_;
+  int64_t step_ = 0;  // the one under way
   std::unique_ptr<TensorPool> tensors_;
   size_t positions_ = 0;  // of the longest sequence so far, in the angles
   inference::RotaryAngles angles_;

@@ -49,6 +49,7 @@ class Planner {
       : model_(model), layout_(layout), longest_(std::max<size_t>(1, longest_rows)) {
     attention_ = static_cast<size_t>(std::max(1, threads)) *
                  (AttentionScratch(model.config(), longest_) +
+                  (layout.dropout() > 0 ? 2 * longest_ * model.config().n_ff : 0) +
                   (model.config().output_cap > 0 ? model.config().n_vocab : 0)) *
                  sizeof(float);
     fixed_ = kRuntimeBytes + model.file().bytes().bytes().size() +
@@ -65,7 +66,8 @@ class Planner {
     const size_t rows = plan.max_rows * RowBytes(model_, layout_, plan.recomputed_layers);
     const size_t logits =
         LabelChunk(plan.recomputed_layers) * model_.config().n_vocab * sizeof(float);
-    return fixed_ + std::max(attention_ + logits + rows + plan.max_slots * group(), update_);
+    const size_t pass = attention_ + logits + rows + plan.max_slots * group();
+    return fixed_ + (plan.keeps_tensors ? pass + update_ : std::max(pass, update_));
   }
 
   // The smallest plan of all.
@@ -102,7 +104,11 @@ class Planner {
   MemoryPlan WithSlots(MemoryPlan plan, size_t limit) const {
     const size_t spare = limit > plan.peak_bytes ? limit - plan.peak_bytes : 0;
     plan.max_slots = std::clamp<size_t>(1 + spare / group(), 1, kMaxSlots);
-    return Finished(plan);
+    plan = Finished(plan);
+    MemoryPlan keeping = plan;
+    keeping.keeps_tensors = true;
+    keeping = Finished(keeping);
+    return keeping.peak_bytes <= limit ? keeping : plan;
   }
 
   const inference::Model& model_;

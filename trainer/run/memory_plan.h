@@ -14,6 +14,7 @@ struct MemoryPlan {
   size_t max_slots = 0;  // groups of a micro-batch
   size_t peak_bytes = 0;
   size_t recomputed_layers = 0;  // the first ones, whose inputs alone are kept
+  bool keeps_tensors = false;    // between steps, instead of asking the system for them again
 };
 
 // Bytes that one row of a micro-batch holds between the forward and the end of the backward pass.

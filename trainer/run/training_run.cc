@@ -11,6 +11,7 @@
 #include "trainer/job/trainable.h"
 #include "trainer/lora/init.h"
 #include "trainer/optim/schedule.h"
+#include "trainer/optim/sgd.h"
 #include "trainer/run/checkpoint.h"
 #include "trainer/run/gradient_pass.h"
 #include "trainer/run/input_basis.h"
@@ -53,7 +54,8 @@ class TrainingRun {
         host_(host),
         pool_(config.threads),
         pass_(model_, layout_, memory, pool_,
-              config.exact_f32 ? kernels::GemmPrecision::kFloat32 : kernels::GemmPrecision::kFast),
+              config.exact_f32 ? kernels::GemmPrecision::kFloat32 : kernels::GemmPrecision::kFast,
+              config.seed),
         schedule_(
             MakeSchedule(config.dp, config.freeze_a, config.learning_rate, config.plan.steps)) {}
 
@@ -90,6 +92,7 @@ class TrainingRun {
   GradientPass pass_;
   const Schedule schedule_;
   const AdamOptions adam_;
+  const SgdOptions sgd_;
   core::Sha256Digest fingerprint_{};
   std::optional<core::SecureRandom> random_;            // with privacy only
   std::optional<privacy::CorrelatedNoise> correlated_;  // with correlated noise only
@@ -179,9 +182,12 @@ Status TrainingRun::PrivateStep() {
                             privacy::AddNoise(std::move(sum).Finish(), std::move(receipt), *random_,
                                               correlated_ ? &*correlated_ : nullptr));
   host_.OnRelease(noised);
-  return FinishStep(DpAdam(adam_, layout_.Blocks())
-                        .Step(std::move(noised), schedule_.Rate(state_.step), &state_.optimizer),
-                    sums);
+  const double rate = schedule_.Rate(state_.step);
+  if (config_.optimizer == Optimizer::kSgd) {
+    return FinishStep(DpSgd(sgd_).Step(std::move(noised), rate, &state_.optimizer), sums);
+  }
+  return FinishStep(
+      DpAdam(adam_, layout_.Blocks()).Step(std::move(noised), rate, &state_.optimizer), sums);
 }
 
 Status TrainingRun::PlainStep() {
@@ -191,8 +197,11 @@ Status TrainingRun::PlainStep() {
   SELVEDGE_RETURN_IF_ERROR(Gradients(sampled, &sums, [&mean](const GroupResult& group) {
     mean.Add(group.gradient, group.labels);
   }));
-  return FinishStep(PlainAdam(adam_).Step(mean, schedule_.Rate(state_.step), &state_.optimizer),
-                    sums);
+  const double rate = schedule_.Rate(state_.step);
+  if (config_.optimizer == Optimizer::kSgd) {
+    return FinishStep(PlainSgd(sgd_).Step(mean, rate, &state_.optimizer), sums);
+  }
+  return FinishStep(PlainAdam(adam_).Step(mean, rate, &state_.optimizer), sums);
 }
 
 Status TrainingRun::FinishStep(const Status& update, const StepSums& sums) {

@@ -9,6 +9,8 @@
 namespace selvedge::trainer {
 namespace {
 
+constexpr double kMostDropout = 0.9;
+
 Status ValidateExample(const inference::ModelConfig& model, const Example& example) {
   if (example.tokens.size() != example.is_label.size()) {
     return UsageError("training data: an example has " + std::to_string(example.tokens.size()) +
@@ -48,6 +50,13 @@ Status ValidateConfig(const Config& config) {
   if (!std::isfinite(config.learning_rate) || config.learning_rate < 0) {
     return UsageError("training: learning rate: got " + std::to_string(config.learning_rate) +
                       ", must be above 0, or 0 for the default");
+  }
+  if (config.optimizer == Optimizer::kSgd && config.learning_rate == 0) {
+    return UsageError("training: learning rate: got none, SGD has no default");
+  }
+  if (!(config.dropout >= 0 && config.dropout <= kMostDropout)) {
+    return UsageError("training: dropout: got " + std::to_string(config.dropout) +
+                      ", 0 to 0.9 are allowed");
   }
   if (config.threads < 0 || config.memory_limit_mb < 0) {
     return UsageError("training: threads and memory limit must not be negative");

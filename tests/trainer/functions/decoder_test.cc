@@ -6,6 +6,7 @@
 
 #include "tests/trainer/fixture/gradients.h"
 #include "tests/trainer/fixture/tiny_model.h"
+#include "trainer/optim/adam.h"
 
 namespace selvedge::trainer {
 namespace {
@@ -177,6 +178,31 @@ double RelativeDistance(const std::vector<float>& got, const std::vector<float>&
   return std::sqrt(difference / std::max(norm, 1e-30));
 }
 
+double NormOf(const std::vector<float>& values) {
+  double sum = 0;
+  for (const float v : values) sum += static_cast<double>(v) * v;
+  return std::sqrt(sum);
+}
+
+// The largest relative distance of one tensor of the trained vector.
+double WorstTensor(const LoraLayout& layout, const std::vector<float>& got,
+                   const std::vector<float>& expected) {
+  double worst = 0;
+  const auto slice = [](const std::vector<float>& v, size_t begin, size_t n) {
+    return std::vector<float>(v.begin() + static_cast<long>(begin),
+                              v.begin() + static_cast<long>(begin + n));
+  };
+  for (const LoraTarget& t : layout.targets()) {
+    const size_t b = layout.rank() * t.out, a = layout.freeze_a() ? 0 : layout.rank() * t.in;
+    worst = std::max(worst,
+                     RelativeDistance(slice(got, t.b_offset, b), slice(expected, t.b_offset, b)));
+    if (a == 0) continue;
+    worst = std::max(worst,
+                     RelativeDistance(slice(got, t.a_offset, a), slice(expected, t.a_offset, a)));
+  }
+  return worst;
+}
+
 struct Case {
   std::shared_ptr<const inference::Model> model;
   Config config;
@@ -211,9 +237,49 @@ TEST(Decoder, GroupGradientsAgreeWithAtenAutogradInDouble) {
         const GroupGradient expected = reference.Run(groups[i]);
         EXPECT_EQ(got[i].labels, expected.labels);
         EXPECT_NEAR(got[i].loss, expected.loss, 1e-5 * expected.loss);
-        EXPECT_LE(RelativeDistance(got[i].gradient, expected.gradient), 1e-5);
+        EXPECT_LE(WorstTensor(s.layout, got[i].gradient, expected.gradient), 1e-5);
+        const double norm = NormOf(expected.gradient);
+        EXPECT_NEAR(NormOf(got[i].gradient), norm, 1e-6 * norm);
       }
     }
+  }
+}
+
+// The same optimizer, which follows torch.optim's (adam_test.cc), on both gradients.
+TEST(Decoder, LossesOf50StepsFollowAtensAutogradInDouble) {
+  for (const auto precision : {kernels::GemmPrecision::kFloat32, kernels::GemmPrecision::kFast}) {
+    const Case s = MakeCase(false, core::DType::kQ8_0);
+    const std::vector<Group> groups = testing::RuleGroups(*s.model, 4, 16, 3);
+    const size_t tensors = s.layout.TensorEnds().size();
+    OptimizerState ours = OptimizerState::Start(s.trained, tensors);
+    OptimizerState theirs = OptimizerState::Start(s.trained, tensors);
+    testing::PassOptions options;
+    options.precision = precision;
+    double worst = 0, first = 0, last = 0;
+    for (int step = 0; step < 50; ++step) {
+      const auto got = Gradients(*s.model, s.layout, groups, s.frozen, ours.weights, options);
+      DoubleDecoder reference(*s.model, s.layout, s.frozen, theirs.weights);
+      MeanGradient our_mean(s.layout.trained()), their_mean(s.layout.trained());
+      double our_loss = 0, their_loss = 0;
+      int64_t labels = 0;
+      for (size_t i = 0; i < groups.size(); ++i) {
+        const GroupGradient expected = reference.Run(groups[i]);
+        our_mean.Add(got[i].gradient, got[i].labels);
+        their_mean.Add(expected.gradient, expected.labels);
+        our_loss += got[i].loss;
+        their_loss += expected.loss;
+        labels += expected.labels;
+      }
+      last = their_loss / static_cast<double>(labels);
+      if (step == 0) first = last;
+      worst = std::max(worst, std::abs(our_loss / static_cast<double>(labels) - last));
+      ASSERT_TRUE(PlainAdam({}).Step(our_mean, 0.003, &ours).ok());
+      ASSERT_TRUE(PlainAdam({}).Step(their_mean, 0.003, &theirs).ok());
+    }
+    EXPECT_LT(last, 0.7 * first);
+    EXPECT_LE(worst, precision == kernels::GemmPrecision::kFloat32 ? 1e-5 : 1e-3);
+    RecordProperty(precision == kernels::GemmPrecision::kFast ? "worst_fast" : "worst_f32",
+                   std::to_string(worst * 1e6) + "e-6");
   }
 }
 
@@ -313,6 +379,30 @@ TEST(Decoder, FastGradientsAreBitIdenticalForEveryPackingAndThreadCount) {
     ASSERT_EQ(packed.size(), alone.size());
     for (size_t i = 0; i < alone.size(); ++i) {
       EXPECT_EQ(packed[i].gradient, alone[i].gradient) << i << " rows " << options.rows;
+    }
+  }
+}
+
+TEST(Decoder, DropoutIsTheSameForEveryPackingAndRecomputation) {
+  for (const bool freeze_a : {true, false}) {
+    const Case s = MakeCase(freeze_a, core::DType::kQ8_0, 4);
+    Config config = testing::PlainConfig(*s.model, 1);
+    config.rank = 4;
+    config.freeze_a = freeze_a;
+    config.dropout = 0.25;
+    const LoraLayout dropping = *LoraLayout::Create(*s.model, config);
+    ASSERT_EQ(dropping.trained(), s.layout.trained());
+    const std::vector<Group> groups = testing::RandomGroups(*s.model, 5, 3, 60, 11);
+    const auto alone = Gradients(*s.model, dropping, groups, s.frozen, s.trained, {1, 0, 1});
+    const auto whole = Gradients(*s.model, s.layout, groups, s.frozen, s.trained, {1, 0, 1});
+    EXPECT_NE(alone[0].gradient, whole[0].gradient);
+    for (const testing::PassOptions options :
+         {testing::PassOptions{1, 37, 8}, {2, 1000, 16}, {2, 64, 8, 1}, {1, 0, 16, 9}}) {
+      const auto packed = Gradients(*s.model, dropping, groups, s.frozen, s.trained, options);
+      ASSERT_EQ(packed.size(), alone.size());
+      for (size_t i = 0; i < alone.size(); ++i) {
+        EXPECT_EQ(packed[i].gradient, alone[i].gradient) << i << " rows " << options.rows;
+      }
     }
   }
 }

@@ -6,12 +6,14 @@
 #include <ATen/ops/mul.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <numeric>
 
 #include "tests/trainer/fixture/gradients.h"
 #include "tests/trainer/fixture/tiny_model.h"
+#include "trainer/functions/dropout.h"
 
 namespace selvedge::trainer {
 namespace {
@@ -281,9 +283,37 @@ TEST_F(Functions, CrossEntropyHasTheGradientOfItsFormula) {
   ExpectClose(leaf.grad(), expected, 1e-5);
 }
 
+// What dropout multiplies each value of an input [rows, in] with.
+Values Mask(const LoraLayout& layout, const LoraTarget& target, const Tape& tape) {
+  Values mask;
+  for (const Segment& segment : tape.batch->segments) {
+    const std::vector<float> ones(segment.length() * target.in, 1.0f);
+    std::vector<float> kept;
+    Drop(layout, target, tape.dropout_seed, segment, ones.data(), &kept);
+    mask.insert(mask.end(), kept.begin(), kept.end());
+  }
+  return mask;
+}
+
+TEST_F(Functions, DropoutKeepsItsShareAndTheMean) {
+  config_.dropout = 0.3;
+  *layout_ = *LoraLayout::Create(*model_, config_);
+  const LoraTarget& target = *layout_->Find(model_->layers()[0].ffn_gate);
+  const Values mask = Mask(*layout_, target, tape_);
+  const auto dropped = static_cast<double>(std::count(mask.begin(), mask.end(), 0.0));
+  const auto n = static_cast<double>(mask.size());
+  EXPECT_NEAR(dropped / n, 0.3, 4 * std::sqrt(0.3 * 0.7 / n));
+  for (const double v : mask) EXPECT_TRUE(v == 0 || std::abs(v - 1 / 0.7) < 1e-4) << v;
+  tape_.dropout_seed = 1;
+  EXPECT_NE(Mask(*layout_, target, tape_), mask);
+  EXPECT_NE(Mask(*layout_, *layout_->Find(model_->layers()[0].ffn_up), tape_), mask);
+}
+
 TEST_F(Functions, LoraLinearHasTheGradientsOfItsFormula) {
-  for (const bool freeze_a : {true, false}) {
+  for (const int variant : {0, 1, 2, 3}) {
+    const bool freeze_a = variant % 2 == 0;
     config_.freeze_a = freeze_a;
+    config_.dropout = variant < 2 ? 0 : 0.4;
     *layout_ = *LoraLayout::Create(*model_, config_);
     const LoraTarget& target = *layout_->Find(model_->layers()[0].ffn_gate);
     frozen_ = RandomWeights(layout_->frozen(), 0.2f, 1);
@@ -298,6 +328,7 @@ TEST_F(Functions, LoraLinearHasTheGradientsOfItsFormula) {
     const std::vector<float> w = testing::Dequantized(*target.weight);
     const std::vector<float> a(tape_.a(target), tape_.a(target) + r * in);
     const std::vector<float> b(tape_.b(target), tape_.b(target) + r * out);
+    const Values mask = Mask(*layout_, target, tape_);
     const auto x = RandomWeights(m * in, 1, 3), direction = RandomWeights(m * out, 1, 4);
     // y of rows [first, last) with the factors given in double.
     const auto formula = [&](const Values& xs, const Values& as, const Values& bs, size_t first,
@@ -306,7 +337,8 @@ TEST_F(Functions, LoraLinearHasTheGradientsOfItsFormula) {
       for (size_t i = first; i < last; ++i) {
         Values h(r);
         for (size_t l = 0; l < r; ++l) {
-          for (size_t j = 0; j < in; ++j) h[l] += xs[i * in + j] * as[l * in + j];
+          for (size_t j = 0; j < in; ++j)
+            h[l] += mask[i * in + j] * xs[i * in + j] * as[l * in + j];
         }
         for (size_t o = 0; o < out; ++o) {
           double y = 0;
@@ -318,8 +350,8 @@ TEST_F(Functions, LoraLinearHasTheGradientsOfItsFormula) {
       return along;
     };
     at::Tensor leaf = Leaf(x, rows(), static_cast<int64_t>(in));
-    LoraLinears(leaf, leaf, {target.weight}, tape_)[0]
-        .backward(Leaf(direction, rows(), static_cast<int64_t>(out)));
+    LoraLinears(leaf, leaf, {target.weight}, tape_)[0].backward(
+        Leaf(direction, rows(), static_cast<int64_t>(out)));
     Values xd(x.begin(), x.end()), ad(a.begin(), a.end()), bd(b.begin(), b.end());
     const auto difference = [&](Values& values, size_t at, size_t first, size_t last) {
       const double middle = values[at];

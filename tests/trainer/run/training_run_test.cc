@@ -54,6 +54,33 @@ TEST_F(TrainingRun, LearnsARuleWithoutPrivacy) {
   }
 }
 
+TEST_F(TrainingRun, LearnsARuleWithSgdAndWithDropout) {
+  for (const double dropout : {0.0, 0.1}) {
+    Config config = PlainConfig(*model_, 40);
+    config.optimizer = Optimizer::kSgd;
+    config.learning_rate = 2;
+    config.dropout = dropout;
+    RecordingHost host;
+    const auto outcome = Run(config, host);
+    ASSERT_TRUE(outcome.ok()) << outcome.status().message();
+    EXPECT_LT(outcome->loss_last, 0.8 * outcome->loss_first);
+  }
+}
+
+TEST_F(TrainingRun, SgdWantsALearningRateAndDropoutLeavesSomething) {
+  RecordingHost host;
+  Config config = PlainConfig(*model_, 1);
+  config.optimizer = Optimizer::kSgd;
+  config.learning_rate = 0;
+  EXPECT_EQ(Run(config, host).status().code(), StatusCode::kUsage);
+  config = PlainConfig(*model_, 1);
+  for (const double dropout : {-0.1, 1.0, std::nan("")}) {
+    config.dropout = dropout;
+    EXPECT_EQ(Run(config, host).status().code(), StatusCode::kUsage) << dropout;
+  }
+  EXPECT_TRUE(host.progress.empty());
+}
+
 TEST_F(TrainingRun, LearnsARuleWithLittleNoise) {
   RecordingHost host;
   Config config = PrivateConfig(*model_, 40, groups_.size(), 0.01);
@@ -196,6 +223,9 @@ TEST_F(TrainingRun, RefusesACheckpointOfAnotherRun) {
   const std::vector<uint8_t> checkpoint = host.checkpoint;
   Config other = config;
   other.seed = 6;
+  EXPECT_EQ(Run(other, host, checkpoint).status().code(), StatusCode::kIncompatible);
+  other = config;
+  other.dropout = 0.1;
   EXPECT_EQ(Run(other, host, checkpoint).status().code(), StatusCode::kIncompatible);
   other = config;
   other.plan.steps = 3;
