@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <functional>
+#include <numeric>
 #include <utility>
 
 #include <selvedge/bench.h>
@@ -25,7 +28,7 @@ Result<trainer::Config> BenchConfig(const TrainBenchOptions& options,
   config.rank = static_cast<uint32_t>(options.rank);
   SELVEDGE_ASSIGN_OR_RETURN(config.target_modules, TargetTensors(model, {"all-linear"}));
   config.dp = options.dp;
-  config.freeze_a = options.dp;
+  config.freeze_a = !options.train_a.value_or(!options.dp);
   config.threads = options.threads;
   config.memory_limit_mb = options.memory_limit_mb;
   config.exact_f32 = options.exact_f32;
@@ -33,6 +36,20 @@ Result<trainer::Config> BenchConfig(const TrainBenchOptions& options,
   config.plan.noise_multiplier = 1;
   config.plan.divisor = static_cast<double>(options.batch_size);
   return config;
+}
+
+// The time that an instant, drawn uniformly over all gaps, waits for the end of its gap in all but
+// a share of the cases: the smallest t with sum(max(0, gap - t)) <= share * sum(gap).
+double WaitQuantile(std::vector<double> gaps, double share) {
+  std::sort(gaps.begin(), gaps.end(), std::greater<>());
+  const double allowed = share * std::accumulate(gaps.begin(), gaps.end(), 0.0);
+  double above = 0;  // sum of the gaps that are longer than t
+  for (size_t n = 1; n <= gaps.size(); ++n) {
+    above += gaps[n - 1];
+    const double t = (above - allowed) / static_cast<double>(n);
+    if (n == gaps.size() || t >= gaps[n]) return std::max(0.0, t);
+  }
+  return 0;
 }
 
 }  // namespace
@@ -47,6 +64,8 @@ Result<TrainBench> BenchTrain(const Engine& engine, const TrainBenchOptions& opt
   result.tokens_per_s = std::move(times.tokens_per_s);
   result.tokens_per_cpu_s = std::move(times.tokens_per_cpu_s);
   result.loss = times.loss;
+  result.stop_ms_p99 = WaitQuantile(times.stop_gaps_ms, 0.01);
+  result.stop_ms_max = WaitQuantile(std::move(times.stop_gaps_ms), 0);
   result.peak_rss_mb = static_cast<double>(core::PeakRssBytes()) / (1 << 20);
   return result;
 }

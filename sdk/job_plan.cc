@@ -36,7 +36,9 @@ std::string PlanToJson(const JobPlan& p) {
                {"alpha", p.alpha},
                {"target_modules", p.target_modules},
                {"seq_len", p.seq_len},
+               {"optimizer", p.optimizer == Optimizer::kSgd ? "sgd" : "adam"},
                {"learning_rate", p.learning_rate},
+               {"dropout", p.dropout},
                {"seed", p.seed},
                {"noise_to_signal", p.noise_to_signal},
                {"reason", p.reason},
@@ -64,7 +66,10 @@ Result<JobPlan> PlanFromJson(const std::string& text) {
   p.alpha = j.value("alpha", 16.0);
   p.target_modules = j.value("target_modules", std::vector<std::string>());
   p.seq_len = j.value("seq_len", int64_t{0});
+  p.optimizer =
+      j.value("optimizer", std::string("adam")) == "sgd" ? Optimizer::kSgd : Optimizer::kAdam;
   p.learning_rate = j.value("learning_rate", 0.0);
+  p.dropout = j.value("dropout", 0.0);
   p.seed = j.value("seed", uint64_t{0});
   p.noise_to_signal = j.value("noise_to_signal", 0.0);
   p.reason = j.value("reason", std::string());
@@ -92,7 +97,9 @@ std::string ConfigurationText(const TrainOptions& o, const HomeConfig& home) {
               {"steps", o.steps},
               {"batch_size", o.batch_size},
               {"seq_len", o.seq_len},
+              {"optimizer", o.optimizer == Optimizer::kSgd ? "sgd" : "adam"},
               {"learning_rate", o.learning_rate},
+              {"dropout", o.dropout},
               {"seed", o.seed},
               {"private_gate", o.private_gate},
               {"keep_near_duplicates", o.keep_near_duplicates},
@@ -110,7 +117,10 @@ Result<trainer::Config> TrainerConfig(const JobPlan& plan, const HomeConfig& hom
   c.alpha = static_cast<float>(plan.alpha);
   c.dp = plan.dp;
   c.freeze_a = plan.dp;  // FFA-LoRA: noise enters linearly, and half the parameters carry it
+  c.optimizer =
+      plan.optimizer == Optimizer::kSgd ? trainer::Optimizer::kSgd : trainer::Optimizer::kAdam;
   c.learning_rate = plan.learning_rate;
+  c.dropout = plan.dropout;
   c.seed = plan.seed;
   c.threads = options.threads;
   c.memory_limit_mb = options.memory_limit_mb;

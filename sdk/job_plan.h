@@ -28,7 +28,9 @@ struct JobPlan {
   double alpha = 16;
   std::vector<std::string> target_modules;  // PEFT names
   int64_t seq_len = 0;
+  Optimizer optimizer = Optimizer::kAdam;
   double learning_rate = 0;
+  double dropout = 0;
   uint64_t seed = 0;
   double noise_to_signal = 0;
   std::string reason;            // why this size of adapter, for the owner

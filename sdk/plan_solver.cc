@@ -189,7 +189,9 @@ Result<JobPlan> MakePlan(const TrainOptions& o, const PlanInputs& inputs,
   plan.dp = o.dp;
   plan.clip_norm = o.clip_norm;
   plan.seq_len = SeqLen(o, model_context);
+  plan.optimizer = o.optimizer;
   plan.learning_rate = o.learning_rate;
+  plan.dropout = o.dropout;
   plan.seed = o.seed;
   int64_t groups = 0;
   for (const BudgetClass& one : inputs.classes) groups += one.groups;

@@ -64,6 +64,10 @@ Status CheckModuleNames(const std::vector<std::string>& modules) {
 
 Status CheckTrainOptions(const TrainOptions& o) {
   SELVEDGE_RETURN_IF_ERROR(ZeroOrInRange("learning rate", o.learning_rate, 1e-8, 10));
+  if (o.optimizer == Optimizer::kSgd && o.learning_rate == 0) {
+    return UsageError("train: learning rate: got none, SGD has no default");
+  }
+  SELVEDGE_RETURN_IF_ERROR(InRange("dropout", o.dropout, 0, 0.9));
   SELVEDGE_RETURN_IF_ERROR(ZeroOrInRange("rank", o.rank, 1, 256));
   SELVEDGE_RETURN_IF_ERROR(ZeroOrInRange("alpha", o.alpha, 1e-3, 1e4));
   SELVEDGE_RETURN_IF_ERROR(ZeroOrInRange("epsilon", o.epsilon, 1e-3, 1000));

@@ -19,10 +19,20 @@ constexpr int64_t kSteps = 4;
 // nothing to charge.
 class TimingHost final : public trainer::Host, public privacy::SpendLedger {
  public:
+  using Clock = std::chrono::steady_clock;
+
   explicit TimingHost(int64_t labels_per_step) : labels_(static_cast<double>(labels_per_step)) {}
 
   privacy::SpendLedger& ledger() override { return *this; }
-  bool ShouldStop() override { return false; }
+  bool ShouldStop() override {
+    const Clock::time_point now = Clock::now();
+    if (looked_ != Clock::time_point{}) {
+      times.stop_gaps_ms.push_back(
+          std::chrono::duration<double, std::milli>(now - looked_).count());
+    }
+    looked_ = now;
+    return false;
+  }
   Status SaveCheckpoint(const std::vector<uint8_t>&) override { return OkStatus(); }
 
   void OnProgress(const trainer::Progress& progress) override {
@@ -40,12 +50,12 @@ class TimingHost final : public trainer::Host, public privacy::SpendLedger {
   StepTimes times;
 
  private:
-  using Clock = std::chrono::steady_clock;
   Status WriteCharge(int64_t) override { return OkStatus(); }
 
   double labels_;
   Clock::time_point last_;
   double last_cpu_ = 0;
+  Clock::time_point looked_;
 };
 
 std::vector<trainer::Group> RandomGroups(int64_t count, int64_t labels, uint32_t vocab) {

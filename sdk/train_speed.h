@@ -16,6 +16,7 @@ namespace selvedge {
 struct StepTimes {
   std::vector<double> tokens_per_s;      // of each step but the first, by the clock
   std::vector<double> tokens_per_cpu_s;  // by processor time
+  std::vector<double> stop_gaps_ms;      // between two looks at whether to stop
   double loss = 0;                       // of the last step
 };
 

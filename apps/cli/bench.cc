@@ -194,6 +194,7 @@ struct TrainBenchFlags {
   ModelOptions model;
   std::string dp = "on";
   std::string precision = "fast";
+  std::string train_a = "auto";
   int64_t rank = 8;
   TrainBenchOptions options;
 };
@@ -202,6 +203,7 @@ Status Train(Context& context, const TrainBenchFlags& flags) {
   TrainBenchOptions options = flags.options;
   options.dp = flags.dp == "on";
   options.exact_f32 = flags.precision == "f32";
+  if (flags.train_a != "auto") options.train_a = flags.train_a == "on";
   options.rank = static_cast<int>(flags.rank);
   options.threads = static_cast<int>(context.threads);
   SELVEDGE_ASSIGN_OR_RETURN(const Engine engine, OpenEngine(context, flags.model));
@@ -209,6 +211,7 @@ Status Train(Context& context, const TrainBenchFlags& flags) {
   Json report = {{"tokens_per_s", Spread(bench.tokens_per_s)},
                  {"tokens_per_cpu_s", Spread(bench.tokens_per_cpu_s)},
                  {"loss", bench.loss},
+                 {"stop_ms", {{"p99", bench.stop_ms_p99}, {"max", bench.stop_ms_max}}},
                  {"dp", options.dp},
                  {"precision", flags.precision},
                  {"rank", options.rank},
@@ -230,6 +233,8 @@ void AddBenchTrain(CommandLine* line, CLI::App* group) {
   TrainBenchOptions* options = &flags->options;
   AddModelOption(app, &flags->model, "the embedded one");
   AddChoice(app, "--dp", &flags->dp, {"on", "off"}, "Differential privacy (default on)");
+  AddChoice(app, "--train-a", &flags->train_a, {"auto", "on", "off"},
+            "Whether A is trained beside B (default: without privacy only)");
   AddChoice(app, "--precision", &flags->precision, {"fast", "f32"},
             "Products with the base: 16-bit integers where they are faster, or f32");
   AddInt(app, "--rank", &flags->rank, 1, 256, "LoRA rank (default 8)");

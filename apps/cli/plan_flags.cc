@@ -41,6 +41,10 @@ void AddAdapterFlags(CLI::App* app, PlanFlags* flags) {
   AddText(app, "--target-modules", &flags->target_modules, "LIST",
           "all-linear, or some of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj, "
           "lm_head separated by commas; auto (the default) chooses them with the rank");
+  AddReal(app, "--dropout", &flags->options.dropout, 0, 0.9,
+          "Share of a layer's inputs that its adapter does not see (default 0)");
+  AddChoice(app, "--optimizer", &flags->optimizer, {"adam", "sgd"},
+            "adam (the default), or sgd with momentum 0.9, which needs --learning-rate");
   AddReal(app, "--learning-rate", &flags->options.learning_rate, 1e-9, 10,
           "Learning rate (default: the optimizer's)");
 }
@@ -77,6 +81,7 @@ TrainOptions OptionsOf(const PlanFlags& flags, int64_t threads) {
   options.mechanism =
       flags.mechanism == "blt" ? NoiseMechanism::kBlt : NoiseMechanism::kIndependent;
   options.keep_near_duplicates = flags.near_duplicates == "keep";
+  options.optimizer = flags.optimizer == "sgd" ? Optimizer::kSgd : Optimizer::kAdam;
   options.rank = static_cast<int>(flags.rank);
   options.threads = static_cast<int>(threads);
   if (flags.target_modules != "auto") options.target_modules = SplitList(flags.target_modules, ',');

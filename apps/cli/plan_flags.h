@@ -16,6 +16,7 @@ struct PlanFlags {
   std::string mechanism = "gaussian";
   std::string near_duplicates = "drop";
   std::string target_modules = "auto";
+  std::string optimizer = "adam";
   int64_t rank = 0;
 };
 

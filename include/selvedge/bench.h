@@ -3,6 +3,7 @@
 // first repetition follows one that is not counted.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,7 +40,9 @@ struct SwapBench {
 Result<SwapBench> BenchSwap(Engine& engine, const std::string& home, const BenchOptions& options);
 
 struct TrainBenchOptions {
-  bool dp = true;  // B trained, clipped and noised; false: A and B trained, no privacy
+  bool dp = true;  // gradients are clipped and noised
+  // A's beside B's. By default as a run would: not with dp, and without it they are.
+  std::optional<bool> train_a;
   int rank = 8;
   int64_t batch_size = 4;       // sequences of a step; each is a group of its own
   int64_t seq_len = 256;        // label tokens of a sequence
@@ -54,6 +57,10 @@ struct TrainBench {
   std::vector<double> tokens_per_cpu_s;  // the same by the processor time of all threads
   double peak_rss_mb = 0;                // of the process up to the end of the run
   double loss = 0;                       // of the last step, to see that numbers are finite
+  // From a stop at a random instant to the trainer's next look at it, in milliseconds. What follows
+  // is the writing of a checkpoint.
+  double stop_ms_p99 = 0;
+  double stop_ms_max = 0;
 };
 
 // Whole training steps on random tokens: gradients of all linear layers, clipping and noise where

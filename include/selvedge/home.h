@@ -190,6 +190,8 @@ enum class NoiseMechanism {
   kBlt,
 };
 
+enum class Optimizer { kAdam, kSgd };  // kSgd: with momentum 0.9; it needs a learning rate
+
 struct TrainOptions {
   bool now = false;  // skip the conditions
   std::vector<Condition> when = {Condition::kCharging, Condition::kIdle, Condition::kCool};
@@ -217,7 +219,9 @@ struct TrainOptions {
   int64_t batch_size = 0;
   int64_t seq_len = 0;  // tokens of a record that one step reads; 0 = 64, without dp the model's
                         // context. A longer record is read in windows that take turns
+  Optimizer optimizer = Optimizer::kAdam;
   double learning_rate = 0;     // 0 = default for the optimizer and mode
+  double dropout = 0;           // share of an adapted layer's inputs that its adapter does not see
   int64_t memory_limit_mb = 0;  // 0 = no limit
   double time_limit_s = 0;      // 0 = no limit; else the run stops with a checkpoint
   double minutes = 0;  // with dp: what the whole run may take on this machine; 0 = what it needs
