@@ -6,7 +6,8 @@
 PyTorch runs the same shape with random weights: a plain llama decoder, LoRA on all linear layers (A and B trained),
 AdamW, whole logits, autograd. Peers: f32; bf16 (base weights and activations in bfloat16, LoRA in f32);
 per-sample (f32, one sequence at a time with its gradient clipped and added: what a hook-based per-sample gradient
-costs at least). Every round runs all of them in turn, each in a process of its own; the table has medians over rounds
+costs at least); opacus and opacus-ghost (f32, Opacus 1.5.4 with its DPOptimizer; needs it and opt_einsum on
+PYTHONPATH). Every round runs all of them in turn, each in a process of its own; the table has medians over rounds
 of label tokens per second of processor time, and the largest peak resident memory. Needs PyTorch and numpy.
 """
 import argparse
@@ -24,38 +25,21 @@ SHAPES = {  # layers, width, heads, key heads, ff, vocabulary, tied output; as i
 }
 
 
-def build(shape, rank, base_type):
+def build(shape, rank, base_type, seq_len):
+    """The decoder as a module whose trainable parts are plain Linear layers A and B; tokens -> logits."""
     import torch
+    import torch.nn.functional as F
+    from torch import nn
     layers, width, heads, key_heads, ff, vocab, tied = SHAPES[shape]
-    kv = width // heads * key_heads
+    dim, scale, kv = width // heads, 16 / rank, width // heads * key_heads
     torch.manual_seed(1)
 
     def frozen(rows, columns):
         return (torch.randn(rows, columns) * columns**-0.5).to(base_type)
 
-    def linear(rows, columns):
-        a = torch.empty(rank, columns).uniform_(-(columns**-0.5), columns**-0.5).requires_grad_(True)
-        return frozen(rows, columns), a, torch.zeros(rows, rank).requires_grad_(True)
-
-    blocks = [{"q": linear(width, width), "k": linear(kv, width), "v": linear(kv, width), "o": linear(width, width),
-               "gate": linear(ff, width), "up": linear(ff, width), "down": linear(width, ff)} for _ in range(layers)]
-    embedding = frozen(vocab, width)
-    return {"blocks": blocks, "embedding": embedding, "output": embedding if tied else frozen(vocab, width)}
-
-
-def make_loss(model, shape, rank, seq_len):
-    import torch
-    import torch.nn.functional as F
-    _, width, heads, key_heads, _, vocab, _ = SHAPES[shape]
-    dim, scale = width // heads, 16 / rank
-    base_type = model["embedding"].dtype
     angle = torch.outer(torch.arange(seq_len), 10000.0 ** (-torch.arange(0, dim, 2) / dim))
     cos, sin = angle.cos().to(base_type), angle.sin().to(base_type)
     mask = torch.full((seq_len, seq_len), float("-inf"), dtype=base_type).triu(1)
-
-    def linear(x, weights):
-        w, a, b = weights
-        return F.linear(x, w) + F.linear(F.linear(x, a.to(base_type)), b.to(base_type)) * scale
 
     def norm(x):
         f = x.float()
@@ -68,35 +52,98 @@ def make_loss(model, shape, rank, seq_len):
     def split(x, n):
         return x.view(x.shape[0], x.shape[1], n, dim).transpose(1, 2)
 
-    def loss(tokens):
-        x = F.embedding(tokens[:, :-1], model["embedding"])
-        for block in model["blocks"]:
+    class Adapted(nn.Module):
+        def __init__(self, rows, columns):
+            super().__init__()
+            self.frozen = [frozen(rows, columns)]  # in a list: not a parameter
+            self.a = nn.Linear(columns, rank, bias=False)
+            self.b = nn.Linear(rank, rows, bias=False)
+            nn.init.zeros_(self.b.weight)
+
+        def forward(self, x):
+            if base_type == torch.float32:
+                return F.linear(x, self.frozen[0]) + self.b(self.a(x)) * scale
+            h = F.linear(x, self.a.weight.to(base_type))
+            return F.linear(x, self.frozen[0]) + F.linear(h, self.b.weight.to(base_type)) * scale
+
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.q, self.k, self.v, self.o = (Adapted(*s) for s in (
+                (width, width), (kv, width), (kv, width), (width, width)))
+            self.gate, self.up, self.down = Adapted(ff, width), Adapted(ff, width), Adapted(width, ff)
+
+        def forward(self, x):
             h = norm(x)
-            q, k = rotate(split(linear(h, block["q"]), heads)), rotate(split(linear(h, block["k"]), key_heads))
-            v = split(linear(h, block["v"]), key_heads)
-            k, v = (t.repeat_interleave(heads // key_heads, 1) for t in (k, v))
+            q, k = rotate(split(self.q(h), heads)), rotate(split(self.k(h), key_heads))
+            k, v = (t.repeat_interleave(heads // key_heads, 1) for t in (k, split(self.v(h), key_heads)))
             p = torch.softmax(q @ k.transpose(-1, -2) * dim**-0.5 + mask, -1)
-            x = x + linear((p @ v).transpose(1, 2).reshape(x.shape), block["o"])
+            x = x + self.o((p @ v).transpose(1, 2).reshape(x.shape))
             h = norm(x)
-            x = x + linear(F.silu(linear(h, block["gate"])) * linear(h, block["up"]), block["down"])
-        logits = F.linear(norm(x), model["output"])
-        return F.cross_entropy(logits.view(-1, vocab).float(), tokens[:, 1:].reshape(-1))
+            return x + self.down(F.silu(self.gate(h)) * self.up(h))
 
-    return loss
+    class Decoder(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.blocks = nn.ModuleList(Block() for _ in range(layers))
+            embedding = frozen(vocab, width)
+            self.frozen = [embedding, embedding if tied else frozen(vocab, width)]
+
+        def forward(self, tokens):
+            x = F.embedding(tokens, self.frozen[0])
+            for block in self.blocks:
+                x = block(x)
+            return F.linear(norm(x), self.frozen[1]).float()
+
+    return Decoder()
 
 
-def pytorch(args):
-    """Label tokens per CPU second of each step, and peak MiB; runs in a process of its own."""
+def opacus_step(model, optimizer, ghost, batch_size):
+    """A step of Opacus 1.5.4: per-sample gradients, or ghost norms and a second backward pass."""
+    import types
+    from torch import nn
+    # Opacus names what torch 1.13 has not: torch.func for layers without a rule, and RMSNorm. Neither is used here.
+    sys.modules.setdefault("torch.func", types.SimpleNamespace(grad=None, vmap=None))
+    if not hasattr(nn, "RMSNorm"):
+        nn.RMSNorm = type("RMSNorm", (nn.Module,), {})
+    from opacus.grad_sample import GradSampleModule
+    from opacus.grad_sample.grad_sample_module_fast_gradient_clipping import GradSampleModuleFastGradientClipping
+    from opacus.optimizers import DPOptimizer
+    from opacus.optimizers.optimizer_fast_gradient_clipping import DPOptimizerFastGradientClipping
+    from opacus.utils.fast_gradient_clipping_utils import DPLossFastGradientClipping
+    options = dict(noise_multiplier=1.0, max_grad_norm=1.0, expected_batch_size=batch_size)
+    criterion = nn.CrossEntropyLoss()
+    if ghost:
+        model = GradSampleModuleFastGradientClipping(model, max_grad_norm=1.0, use_ghost_clipping=True)
+        optimizer = DPOptimizerFastGradientClipping(optimizer, **options)
+        ghost_criterion = DPLossFastGradientClipping(model, optimizer, criterion)
+    else:
+        model = GradSampleModule(model)
+        optimizer = DPOptimizer(optimizer, **options)
+
+    def step(tokens):
+        optimizer.zero_grad()
+        logits = model(tokens[:, :-1])
+        target = tokens[:, 1:].reshape(-1)
+        flat = logits.reshape(target.shape[0], -1)
+        loss = ghost_criterion(flat, target, shape=logits.shape) if ghost else criterion(flat, target)
+        loss.backward()
+        optimizer.step()
+
+    return step
+
+
+def plain_step(model, optimizer, clip_each):
     import torch
-    torch.set_num_threads(args.threads)
-    model = build(args.shape, args.rank, torch.bfloat16 if args.peer == "bf16" else torch.float32)
-    loss = make_loss(model, args.shape, args.rank, args.seq_len)
-    parameters = [p for block in model["blocks"] for w in block.values() for p in w[1:]]
-    optimizer = torch.optim.AdamW(parameters, 1e-3)
-    tokens = torch.randint(0, SHAPES[args.shape][5], (args.batch_size, args.seq_len + 1))
+    import torch.nn.functional as F
+    parameters = list(model.parameters())
 
-    def step():
-        if args.peer != "per-sample":
+    def loss(tokens):
+        logits = model(tokens[:, :-1])
+        return F.cross_entropy(logits.reshape(-1, logits.shape[-1]), tokens[:, 1:].reshape(-1))
+
+    def step(tokens):
+        if not clip_each:
             optimizer.zero_grad()
             loss(tokens).backward()
             optimizer.step()
@@ -109,14 +156,28 @@ def pytorch(args):
             for t, p in zip(total, parameters):
                 t.add_(p.grad, alpha=float(1 / (size + 1e-6).clamp(min=1)))
         for t, p in zip(total, parameters):
-            p.grad = t / args.batch_size
+            p.grad = t / len(tokens)
         optimizer.step()
 
-    step()
+    return step
+
+
+def pytorch(args):
+    """Label tokens per CPU second of each step, and peak MiB; runs in a process of its own."""
+    import torch
+    torch.set_num_threads(args.threads)
+    model = build(args.shape, args.rank, torch.bfloat16 if args.peer == "bf16" else torch.float32, args.seq_len)
+    optimizer = torch.optim.AdamW(model.parameters(), 1e-3)
+    tokens = torch.randint(0, SHAPES[args.shape][5], (args.batch_size, args.seq_len + 1))
+    if args.peer.startswith("opacus"):
+        step = opacus_step(model, optimizer, args.peer == "opacus-ghost", args.batch_size)
+    else:
+        step = plain_step(model, optimizer, args.peer == "per-sample")
+    step(tokens)
     rates, labels = [], args.batch_size * args.seq_len
     for _ in range(args.steps):
         cpu = time.process_time()
-        step()
+        step(tokens)
         rates.append(labels / (time.process_time() - cpu))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({"rate": statistics.median(rates), "peak": peak}))
@@ -171,7 +232,8 @@ def main():
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--memory-limit", type=int, default=0)
-    parser.add_argument("--peer", choices=["f32", "bf16", "per-sample"], help=argparse.SUPPRESS)
+    parser.add_argument("--peer", choices=["f32", "bf16", "per-sample", "opacus", "opacus-ghost"],
+                        help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.peer:
         return pytorch(args)
