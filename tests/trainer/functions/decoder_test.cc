@@ -250,9 +250,8 @@ TEST(Decoder, LossesOf50StepsFollowAtensAutogradInDouble) {
   for (const auto precision : {kernels::GemmPrecision::kFloat32, kernels::GemmPrecision::kFast}) {
     const Case s = MakeCase(false, core::DType::kQ8_0);
     const std::vector<Group> groups = testing::RuleGroups(*s.model, 4, 16, 3);
-    const size_t tensors = s.layout.TensorEnds().size();
-    OptimizerState ours = OptimizerState::Start(s.trained, tensors);
-    OptimizerState theirs = OptimizerState::Start(s.trained, tensors);
+    OptimizerState ours = OptimizerState::Start(s.trained);
+    OptimizerState theirs = OptimizerState::Start(s.trained);
     testing::PassOptions options;
     options.precision = precision;
     double worst = 0, first = 0, last = 0;

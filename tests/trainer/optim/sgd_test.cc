@@ -14,7 +14,7 @@ namespace {
 const double kTorchSgd[3][2] = {{0.95, -1.9}, {0.88, -2.21}, {1.117, -2.489}};
 
 TEST(PlainSgd, FollowsTorchsSgd) {
-  OptimizerState state = OptimizerState::Start({1, -2}, 1);
+  OptimizerState state = OptimizerState::Start({1, -2});
   const float gradients[3][2] = {{0.5f, -1}, {0.25f, 4}, {-3, 0}};
   for (int i = 0; i < 3; ++i) {
     MeanGradient mean(2);
@@ -29,7 +29,7 @@ TEST(PlainSgd, FollowsTorchsSgd) {
 }
 
 TEST(PlainSgd, DiscardsAnUpdateThatIsNotFinite) {
-  OptimizerState state = OptimizerState::Start({1, 3e38f}, 1);
+  OptimizerState state = OptimizerState::Start({1, 3e38f});
   MeanGradient mean(2);
   const float gradient[2] = {1, -3e38f};
   mean.Add(gradient, 1);
