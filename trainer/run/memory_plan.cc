@@ -15,13 +15,14 @@ constexpr size_t kMiB = 1 << 20;
 constexpr size_t kLoadingBytes = 216 * kMiB;
 // The same once the pages of libraries that nothing reads again are dropped.
 constexpr size_t kRuntimeBytes = 120 * kMiB;
-// More rows make the products with the base only a few percent faster, fewer than half of them
-// markedly slower.
-constexpr size_t kMaxRows = 512;
+// The weights of the base are made into tiles once for each micro-batch: more rows than kGoodRows
+// make a step a few percent faster, fewer than kEnoughRows markedly slower.
+constexpr size_t kMaxRows = 1024;
+constexpr size_t kGoodRows = 512;
 constexpr size_t kEnoughRows = 256;
 constexpr size_t kMaxSlots = 64;
 // Without a limit: what the rows and group gradients of a micro-batch may take.
-constexpr size_t kComfortableBytes = 448 * kMiB;
+constexpr size_t kComfortableBytes = 768 * kMiB;
 
 // Vectors of P: the state (4 floats) and the step's sum (8 bytes) live through the run.
 constexpr size_t kStateBytes = 4 * 4 + 8;
@@ -78,7 +79,7 @@ class Planner {
 
   // The fastest plan under `limit` bytes: enough rows, no more recomputation than needed.
   MemoryPlan Fastest(size_t limit) const {
-    for (const size_t rows : {kMaxRows, kEnoughRows}) {
+    for (const size_t rows : {kMaxRows, kGoodRows, kEnoughRows}) {
       const MemoryPlan plan = Finished({std::max(longest_, rows), 1, 0, 0});
       if (plan.peak_bytes <= limit) return WithSlots(plan, limit);
     }

@@ -385,9 +385,7 @@ TEST(Decoder, FastGradientsAreBitIdenticalForEveryPackingAndThreadCount) {
 TEST(Decoder, DropoutIsTheSameForEveryPackingAndRecomputation) {
   for (const bool freeze_a : {true, false}) {
     const Case s = MakeCase(freeze_a, core::DType::kQ8_0, 4);
-    Config config = testing::PlainConfig(*s.model, 1);
-    config.rank = 4;
-    config.freeze_a = freeze_a;
+    Config config = s.config;
     config.dropout = 0.25;
     const LoraLayout dropping = *LoraLayout::Create(*s.model, config);
     ASSERT_EQ(dropping.trained(), s.layout.trained());

@@ -31,13 +31,15 @@ class InputBasisTest : public ::testing::Test {
   }
 
   std::vector<float> Basis(const MemoryPlan& memory) {
-    GradientPass pass(*model_, *layout_, memory, pool_, kernels::GemmPrecision::kFloat32);
+    GradientPass pass(*model_, *layout_, memory, pool_, kernels::GemmPrecision::kFloat32,
+                      /*seed=*/0);
     return InputBasis(*layout_, text_, kSeed, Never, pass);
   }
 
   // The inputs [rows, in] of a target on the text.
   std::vector<float> Inputs(const std::string& name) {
-    GradientPass pass(*model_, *layout_, {512, 8, 0, 0}, pool_, kernels::GemmPrecision::kFloat32);
+    GradientPass pass(*model_, *layout_, {512, 8, 0, 0}, pool_, kernels::GemmPrecision::kFloat32,
+                      /*seed=*/0);
     Group group;
     for (const std::vector<int32_t>& tokens : text_) {
       Example example{tokens, std::vector<uint8_t>(tokens.size(), 1)};
@@ -137,7 +139,8 @@ TEST_F(InputBasisTest, TheHeadsOnlyRowIsABias) {
 }
 
 TEST_F(InputBasisTest, StopsWhenAsked) {
-  GradientPass pass(*model_, *layout_, {512, 8, 0, 0}, pool_, kernels::GemmPrecision::kFloat32);
+  GradientPass pass(*model_, *layout_, {512, 8, 0, 0}, pool_, kernels::GemmPrecision::kFloat32,
+                    /*seed=*/0);
   EXPECT_TRUE(InputBasis(
                   *layout_, text_, kSeed, [] { return true; }, pass)
                   .empty());

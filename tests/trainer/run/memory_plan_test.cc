@@ -35,7 +35,7 @@ TEST_F(Memory, SmallerLimitsRecomputeMoreThenTakeFewerRowsUntilTheyAreRefused) {
   constexpr int kThreads = 2000;
   const auto free = PlanMemory(*model_, layout_, 100, kThreads, 0);
   ASSERT_TRUE(free.ok());
-  EXPECT_EQ(free->max_rows, 512u);
+  EXPECT_EQ(free->max_rows, 1024u);
   EXPECT_EQ(free->recomputed_layers, 0u);
   MemoryPlan last = *free;
   bool recomputed = false, fewer = false;
