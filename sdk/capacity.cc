@@ -22,6 +22,8 @@ struct Size {
 std::vector<Size> Sizes(const TrainOptions& o) {
   const std::vector<std::string> layers = {"all-linear"};
   const std::vector<std::string> all = {"all-linear", "lm_head"};
+  // What writes to the residual stream, and the head.
+  const std::vector<std::string> writers = {"o_proj", "down_proj", "lm_head"};
   const std::vector<std::string> head = {"lm_head"};
   std::vector<Size> sizes;
   const auto add = [&](const std::vector<std::string>& modules, std::initializer_list<int> ranks) {
@@ -37,6 +39,7 @@ std::vector<Size> Sizes(const TrainOptions& o) {
     add(layers, {kLargestRank});
   } else {
     add(all, {kLargestRank, 4, 2});
+    add(writers, {2});
     add(head, {1});
   }
   return sizes;

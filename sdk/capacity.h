@@ -29,9 +29,9 @@ struct Capacity {
 double NoiseToSignal(const MechanismEvent& run, double groups_per_step, uint64_t parameters);
 
 // The largest adapter whose noise is at most a quarter of the signal, of: all linear layers and the
-// head at rank 8, 4, 2; the head at rank 1, which is a bias of the logits; the last if none is.
-// Rank and modules that the options name are kept. Without dp: all linear layers at rank 8. kUsage
-// for an unknown module.
+// head at rank 8, 4, 2; o_proj, down_proj and the head at rank 2; the head at rank 1, which is a
+// bias of the logits; the last if none is. Rank and modules that the options name are kept. Without
+// dp: all linear layers at rank 8. kUsage for an unknown module.
 Result<Capacity> ChooseCapacity(const TrainOptions& options, const inference::Model& model,
                                 const MechanismEvent& run, double groups_per_step);
 
